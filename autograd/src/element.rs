@@ -1,0 +1,147 @@
+//! The numbers that tensors hold: `f32`, `f64`, [`Dual`](crate::Dual) and [`Complex`](crate::Complex).
+//!
+//! A model written once for any [`Element`] trains in `f32`, is checked in `f64`, gives exact
+//! directional derivatives with dual numbers and derivatives to rounding error with complex ones.
+//! For that to hold, a derivative may use only what this trait offers: analytic functions, and
+//! decisions (a sign, a maximum) taken on the real part alone.
+
+use std::fmt::Debug;
+use std::iter::Sum;
+use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
+
+use crate::product::{self, Factors};
+
+/// A number that can be differentiated through.
+pub trait Element:
+    Copy
+    + Debug
+    + Default
+    + PartialEq
+    + Send
+    + Sync
+    + Sum
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+    + AddAssign
+    + 'static
+{
+    /// Zero, with no derivative.
+    const ZERO: Self;
+    /// One, with no derivative.
+    const ONE: Self;
+
+    /// The constant `x`, rounded to this type.
+    fn from_f64(x: f64) -> Self;
+    /// The real part without derivatives: what comparisons look at and reports print.
+    fn value(self) -> f64;
+    /// Whether every component is finite.
+    fn is_finite(self) -> bool;
+
+    /// e to the power of `self`.
+    fn exp(self) -> Self;
+    /// The natural logarithm.
+    fn ln(self) -> Self;
+    /// ln(1 + x), exact for small x.
+    fn ln_1p(self) -> Self;
+    /// The square root.
+    fn sqrt(self) -> Self;
+    /// `self` to a constant power.
+    fn powf(self, exponent: f64) -> Self;
+    /// The hyperbolic tangent.
+    fn tanh(self) -> Self;
+    /// The sine.
+    fn sin(self) -> Self;
+    /// The cosine.
+    fn cos(self) -> Self;
+
+    /// The logistic function 1 / (1 + e^(−x)), written so that e is never raised to a positive
+    /// power: it cannot overflow, and keeps its relative precision where it is small.
+    fn sigmoid(self) -> Self {
+        if self.value() >= 0.0 {
+            Self::ONE / (Self::ONE + (-self).exp())
+        } else {
+            let e = self.exp();
+            e / (Self::ONE + e)
+        }
+    }
+
+    /// `dy · slope`, but 0 where `dy` is 0: what has no influence on the loss gets no gradient,
+    /// even where the slope is infinite (√x at 0).
+    #[inline]
+    fn pull_back(dy: Self, slope: Self) -> Self {
+        if dy == Self::ZERO { Self::ZERO } else { dy * slope }
+    }
+
+    /// C = op(A) · op(B), added to what `c` holds if `accumulate`. See [`Factors`] for the layout.
+    fn matmul_into(factors: Factors, a: &[Self], b: &[Self], c: &mut [Self], accumulate: bool);
+}
+
+macro_rules! real {
+    ($type:ty, $gemm:path) => {
+        impl Element for $type {
+            const ZERO: Self = 0.0;
+            const ONE: Self = 1.0;
+
+            #[inline]
+            fn from_f64(x: f64) -> Self {
+                x as $type
+            }
+            #[inline]
+            fn value(self) -> f64 {
+                f64::from(self)
+            }
+            #[inline]
+            fn is_finite(self) -> bool {
+                <$type>::is_finite(self)
+            }
+            #[inline]
+            fn exp(self) -> Self {
+                <$type>::exp(self)
+            }
+            #[inline]
+            fn ln(self) -> Self {
+                <$type>::ln(self)
+            }
+            #[inline]
+            fn ln_1p(self) -> Self {
+                <$type>::ln_1p(self)
+            }
+            #[inline]
+            fn sqrt(self) -> Self {
+                <$type>::sqrt(self)
+            }
+            #[inline]
+            fn powf(self, exponent: f64) -> Self {
+                <$type>::powf(self, exponent as $type)
+            }
+            #[inline]
+            fn tanh(self) -> Self {
+                <$type>::tanh(self)
+            }
+            #[inline]
+            fn sin(self) -> Self {
+                <$type>::sin(self)
+            }
+            #[inline]
+            fn cos(self) -> Self {
+                <$type>::cos(self)
+            }
+
+            fn matmul_into(
+                factors: Factors,
+                a: &[Self],
+                b: &[Self],
+                c: &mut [Self],
+                accumulate: bool,
+            ) {
+                $gemm(factors, a, b, c, accumulate);
+            }
+        }
+    };
+}
+
+real!(f32, product::f32_product);
+real!(f64, product::f64_product);

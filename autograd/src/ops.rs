@@ -1,0 +1,144 @@
+//! The ops: each one item with its formula, its forward computation and its derivative side by side.
+//!
+//! An op knows tensors and nothing of tapes. Its [`vjp`](Op::vjp) (vector-Jacobian product) gets the
+//! gradient dy of the loss in the output and returns, for each input, what this op *contributes* to
+//! that input's gradient. Adding contributions up is the tape's business alone.
+//!
+//! Every op carries its own test specification ([`Describe::sample`]), so an op without one does
+//! not compile, and the gradient check runs on built-in and user-written ops alike.
+
+mod arithmetic;
+mod elementwise;
+mod layout;
+mod loss;
+mod matmul;
+mod reduce;
+mod rows;
+
+use std::sync::Arc;
+
+pub use arithmetic::{Add, Affine, Div, Mul, Neg, Sub};
+pub use elementwise::{Exp, Ln, Powf, Relu, Sigmoid, Sqrt, Tanh};
+pub use layout::{Concat, Reshape, Slice};
+pub use loss::{CrossEntropy, LogSoftmax};
+pub use matmul::MatMul;
+pub use reduce::{Mean, Sum};
+pub use rows::Rows;
+
+use crate::draw::Draw;
+use crate::element::Element;
+use crate::error::Error;
+use crate::tensor::Tensor;
+
+/// What an op says of itself whatever the element type: its name and its test specification.
+pub trait Describe: Sized + Send + Sync + 'static {
+    /// The name in error messages and pictures of the tape.
+    const NAME: &'static str;
+
+    /// An instance of the op with inputs it accepts, in a region where its derivative is smooth
+    /// and of order 1. The gradient check draws from here.
+    fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>);
+}
+
+/// An operation on N tensors that gives one.
+///
+/// ```text
+/// forward   y = f(x₁ … x_N)
+/// vjp       dx_i = (∂y/∂x_i)ᵀ dy, one contribution for each input
+/// ```
+pub trait Op<E: Element, const N: usize>: Describe {
+    /// y = f(x), or why the inputs do not fit.
+    fn forward(&self, inputs: [&Tensor<E>; N]) -> Result<Tensor<E>, Error>;
+
+    /// What this op contributes to the gradient of each input, given the gradient of its output.
+    fn vjp(&self, inputs: [&Tensor<E>; N], y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; N];
+}
+
+/// An operation on any number of tensors that gives any number of them.
+pub trait OpMany<E: Element>: Describe {
+    /// The outputs, or why the inputs do not fit.
+    fn forward(&self, inputs: &[&Tensor<E>]) -> Result<Vec<Tensor<E>>, Error>;
+
+    /// What this op contributes to the gradient of each input, given those of all outputs (zeros
+    /// for an output that the loss does not depend on).
+    fn vjp(
+        &self,
+        inputs: &[&Tensor<E>],
+        outputs: &[&Tensor<E>],
+        d_outputs: &[Tensor<E>],
+    ) -> Vec<Contribution<E>>;
+}
+
+/// What to add to the gradient of an input, and where.
+///
+/// Most ops return a [`Dense`](Self::Dense) tensor (write `.into()`). The others exist so that
+/// the gradient of a part never costs as much as the whole.
+#[derive(Clone, Debug)]
+pub enum Contribution<E> {
+    /// A tensor of the input's shape.
+    Dense(Tensor<E>),
+    /// A tensor for a part of the input: the indices of `axis` from `start` on.
+    Part {
+        /// The axis.
+        axis: usize,
+        /// The first index of that axis.
+        start: usize,
+        /// The gradient of the part.
+        values: Tensor<E>,
+    },
+    /// One row for each id; the same id may come several times.
+    Rows {
+        /// The ids of the rows.
+        ids: Arc<[usize]>,
+        /// The gradients, [ids.len(), D].
+        values: Tensor<E>,
+    },
+    /// A matrix product, computed straight into the gradient, and not at all if the input does
+    /// not need one.
+    Product {
+        /// The left factor, and whether it is read transposed.
+        a: (Tensor<E>, bool),
+        /// The right factor, and whether it is read transposed.
+        b: (Tensor<E>, bool),
+    },
+}
+
+impl<E> From<Tensor<E>> for Contribution<E> {
+    fn from(gradient: Tensor<E>) -> Self {
+        Self::Dense(gradient)
+    }
+}
+
+/// A shared op is an op: the same one on several tapes.
+impl<O: Describe> Describe for Arc<O> {
+    const NAME: &'static str = O::NAME;
+    fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
+        let (op, inputs) = O::sample(draw);
+        (Arc::new(op), inputs)
+    }
+}
+
+impl<E: Element, O: Op<E, N>, const N: usize> Op<E, N> for Arc<O> {
+    fn forward(&self, inputs: [&Tensor<E>; N]) -> Result<Tensor<E>, Error> {
+        (**self).forward(inputs)
+    }
+
+    fn vjp(&self, inputs: [&Tensor<E>; N], y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; N] {
+        (**self).vjp(inputs, y, dy)
+    }
+}
+
+impl<E: Element, O: OpMany<E>> OpMany<E> for Arc<O> {
+    fn forward(&self, inputs: &[&Tensor<E>]) -> Result<Vec<Tensor<E>>, Error> {
+        (**self).forward(inputs)
+    }
+
+    fn vjp(
+        &self,
+        inputs: &[&Tensor<E>],
+        outputs: &[&Tensor<E>],
+        d_outputs: &[Tensor<E>],
+    ) -> Vec<Contribution<E>> {
+        (**self).vjp(inputs, outputs, d_outputs)
+    }
+}

@@ -1,0 +1,138 @@
+//! Matrix products, by the `matrixmultiply` crate.
+//!
+//! The only module with `unsafe` code: matrixmultiply takes raw pointers, and the lengths that
+//! make them valid are asserted here, at the one call. Products of [`Dual`](crate::Dual) and
+//! [`Complex`](crate::Complex) numbers split into products of their components.
+#![expect(
+    unsafe_code,
+    reason = "matrixmultiply's interface is raw pointers; lengths are asserted beside each call"
+)]
+
+/// The sizes of a product and how its factors lie in memory.
+///
+/// ```text
+/// C [m, n] = op(A) · op(B)     op(A) is [m, k]: A itself, or stored [k, m] and read transposed
+///                              op(B) is [k, n]: B itself, or stored [n, k] and read transposed
+/// ```
+///
+/// All three are row-major and contiguous.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Factors {
+    /// Rows of the result.
+    pub m: usize,
+    /// The length that is summed over.
+    pub k: usize,
+    /// Columns of the result.
+    pub n: usize,
+    /// Whether A is stored transposed, as [k, m].
+    pub a_transposed: bool,
+    /// Whether B is stored transposed, as [n, k].
+    pub b_transposed: bool,
+}
+
+impl Factors {
+    /// Row and column strides of A.
+    fn a_strides(&self) -> (isize, isize) {
+        strides(self.k, self.m, self.a_transposed)
+    }
+
+    /// Row and column strides of B.
+    fn b_strides(&self) -> (isize, isize) {
+        strides(self.n, self.k, self.b_transposed)
+    }
+
+    fn assert_lengths(&self, a: usize, b: usize, c: usize) {
+        assert_eq!(a, self.m * self.k, "left factor of {self:?}");
+        assert_eq!(b, self.k * self.n, "right factor of {self:?}");
+        assert_eq!(c, self.m * self.n, "result of {self:?}");
+    }
+}
+
+/// Row and column strides of a matrix with `columns` columns; stored transposed, with `rows`.
+fn strides(columns: usize, rows: usize, transposed: bool) -> (isize, isize) {
+    if transposed { (1, rows as isize) } else { (columns as isize, 1) }
+}
+
+macro_rules! real_product {
+    ($name:ident, $type:ty, $gemm:path) => {
+        /// C = op(A) · op(B), or C + op(A) · op(B) if `accumulate`.
+        pub(crate) fn $name(
+            factors: Factors,
+            a: &[$type],
+            b: &[$type],
+            c: &mut [$type],
+            accumulate: bool,
+        ) {
+            factors.assert_lengths(a.len(), b.len(), c.len());
+            let Factors { m, k, n, .. } = factors;
+            let (row_a, column_a) = factors.a_strides();
+            let (row_b, column_b) = factors.b_strides();
+            let beta = if accumulate { 1.0 } else { 0.0 };
+            // SAFETY: the lengths were asserted above, and with these strides the largest index
+            // into each slice is its length minus one; `c` is borrowed mutably, so no overlap.
+            unsafe {
+                $gemm(
+                    m,
+                    k,
+                    n,
+                    1.0,
+                    a.as_ptr(),
+                    row_a,
+                    column_a,
+                    b.as_ptr(),
+                    row_b,
+                    column_b,
+                    beta,
+                    c.as_mut_ptr(),
+                    n as isize,
+                    1,
+                );
+            }
+        }
+    };
+}
+
+real_product!(f32_product, f32, matrixmultiply::sgemm);
+real_product!(f64_product, f64, matrixmultiply::dgemm);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The definition, three loops.
+    fn naive(f: Factors, a: &[f64], b: &[f64]) -> Vec<f64> {
+        let mut c = vec![0.0; f.m * f.n];
+        for i in 0..f.m {
+            for j in 0..f.n {
+                for l in 0..f.k {
+                    let x = if f.a_transposed { a[l * f.m + i] } else { a[i * f.k + l] };
+                    let y = if f.b_transposed { b[j * f.k + l] } else { b[l * f.n + j] };
+                    c[i * f.n + j] += x * y;
+                }
+            }
+        }
+        c
+    }
+
+    #[test]
+    fn every_layout_equals_three_loops() {
+        for (m, k, n) in [(1, 1, 1), (2, 3, 4), (5, 1, 7), (9, 17, 8), (0, 3, 2), (3, 0, 2)] {
+            for flags in 0..4 {
+                let factors =
+                    Factors { m, k, n, a_transposed: flags & 1 > 0, b_transposed: flags & 2 > 0 };
+                let a: Vec<f64> = (0..m * k).map(|i| (i as f64).sin()).collect();
+                let b: Vec<f64> = (0..k * n).map(|i| (i as f64).cos()).collect();
+                let mut c = vec![f64::NAN; m * n];
+                f64_product(factors, &a, &b, &mut c, false);
+                let expected = naive(factors, &a, &b);
+                for (got, want) in c.iter().zip(&expected) {
+                    assert!((got - want).abs() < 1e-13, "{factors:?}: {got} for {want}");
+                }
+                f64_product(factors, &a, &b, &mut c, true);
+                for (got, want) in c.iter().zip(&expected) {
+                    assert!((got - 2.0 * want).abs() < 1e-13, "{factors:?}, accumulated");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,399 @@
+//! The tape: what was computed, in order, so that it can be walked backwards.
+//!
+//! ```text
+//! forward    each op appends a node: its value, the op, and which earlier nodes it read
+//! backward   from the loss to the first node, each op turns dL/d(output) into its contributions
+//!            to dL/d(inputs); a node that is read twice gets the sum
+//! ```
+//!
+//! Nodes stand in the order in which they were made, so every node comes after what it reads and
+//! the reverse of that order is a topological order of the graph: one loop, no recursion, in
+//! backward and in drop alike. A million steps need no more stack than one.
+
+use std::cell::{Ref, RefCell};
+use std::panic::Location;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use smallvec::SmallVec;
+
+use crate::element::Element;
+use crate::error::{Error, expect};
+use crate::ops::{Contribution, Op, OpMany};
+use crate::shape::Shape;
+use crate::tensor::{Matrix, Tensor};
+use crate::var::Var;
+
+/// Records computations on [`Var`]s and differentiates them.
+///
+/// ```
+/// use autograd::{Tape, Tensor};
+///
+/// let tape = Tape::new();
+/// let x = tape.leaf(Tensor::from([1.0, 2.0, 3.0]));
+/// let y = (x * x).sum();
+/// let grads = tape.backward(y);
+/// assert_eq!(y.value().item(), 14.0);
+/// assert_eq!(grads.of(x).data(), [2.0, 4.0, 6.0]);
+/// ```
+pub struct Tape<E> {
+    nodes: RefCell<Vec<Node<E>>>,
+    /// Different for every tape and after every reset.
+    id: u64,
+}
+
+/// One value on a tape and where it came from.
+struct Node<E> {
+    value: Tensor<E>,
+    /// The op whose first output this is; none for leaves, constants and further outputs.
+    op: Option<Box<dyn Recorded<E>>>,
+    inputs: SmallVec<[u32; 4]>,
+    /// How many nodes, from this one on, are outputs of the op.
+    outputs: u32,
+    /// Whether a gradient can reach a leaf through this node.
+    needs_grad: bool,
+    /// The name of the op that made it, and the line of the user's call.
+    name: &'static str,
+    caller: &'static Location<'static>,
+}
+
+/// An op on a tape, whatever its number of inputs and outputs.
+trait Recorded<E>: Send + Sync {
+    /// Hands each contribution to `add`, with the number of the input it belongs to.
+    fn pull(
+        &self,
+        inputs: &[&Tensor<E>],
+        outputs: &[&Tensor<E>],
+        d_outputs: &[Tensor<E>],
+        add: &mut dyn FnMut(usize, Contribution<E>),
+    );
+}
+
+/// An op with N inputs and one output.
+struct Fixed<O, const N: usize>(O);
+
+impl<E: Element, O: Op<E, N>, const N: usize> Recorded<E> for Fixed<O, N> {
+    fn pull(
+        &self,
+        inputs: &[&Tensor<E>],
+        outputs: &[&Tensor<E>],
+        d_outputs: &[Tensor<E>],
+        add: &mut dyn FnMut(usize, Contribution<E>),
+    ) {
+        let inputs = std::array::from_fn(|i| inputs[i]);
+        let contributions = self.0.vjp(inputs, outputs[0], &d_outputs[0]);
+        contributions.into_iter().enumerate().for_each(|(i, dx)| add(i, dx));
+    }
+}
+
+/// An op with any number of inputs and outputs.
+struct Many<O>(O);
+
+impl<E: Element, O: OpMany<E>> Recorded<E> for Many<O> {
+    fn pull(
+        &self,
+        inputs: &[&Tensor<E>],
+        outputs: &[&Tensor<E>],
+        d_outputs: &[Tensor<E>],
+        add: &mut dyn FnMut(usize, Contribution<E>),
+    ) {
+        let contributions = self.0.vjp(inputs, outputs, d_outputs);
+        assert_eq!(contributions.len(), inputs.len(), "{}: one contribution an input", O::NAME);
+        contributions.into_iter().enumerate().for_each(|(i, dx)| add(i, dx));
+    }
+}
+
+/// Numbers the tapes and their resets.
+fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+impl<E: Element> Default for Tape<E> {
+    fn default() -> Self {
+        Self { nodes: RefCell::new(Vec::new()), id: next_id() }
+    }
+}
+
+impl<E: Element> Tape<E> {
+    /// An empty tape.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Forgets all nodes but keeps their memory. No variable survives: the borrow checker sees to it.
+    ///
+    /// ```compile_fail
+    /// # use autograd::{Tape, Tensor};
+    /// let mut tape = Tape::new();
+    /// let x = tape.leaf(Tensor::scalar(1.0));
+    /// tape.reset();
+    /// x.value(); // error: `tape` was borrowed mutably while `x` still borrows it
+    /// ```
+    pub fn reset(&mut self) {
+        self.nodes.get_mut().clear();
+        self.id = next_id();
+    }
+
+    /// The number of nodes.
+    pub fn len(&self) -> usize {
+        self.nodes.borrow().len()
+    }
+
+    /// Whether nothing was recorded.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A variable to differentiate with respect to.
+    #[track_caller]
+    pub fn leaf(&self, value: Tensor<E>) -> Var<'_, E> {
+        self.source(value, "leaf", true)
+    }
+
+    /// A value that needs no gradient: data, a mask, a state carried over. No op computes one for it.
+    #[track_caller]
+    pub fn constant(&self, value: Tensor<E>) -> Var<'_, E> {
+        self.source(value, "constant", false)
+    }
+
+    #[track_caller]
+    fn source(&self, value: Tensor<E>, name: &'static str, needs_grad: bool) -> Var<'_, E> {
+        self.push(value, None, SmallVec::new(), 1, needs_grad, name)
+    }
+
+    #[track_caller]
+    fn push(
+        &self,
+        value: Tensor<E>,
+        op: Option<Box<dyn Recorded<E>>>,
+        inputs: SmallVec<[u32; 4]>,
+        outputs: u32,
+        needs_grad: bool,
+        name: &'static str,
+    ) -> Var<'_, E> {
+        let caller = Location::caller();
+        let mut nodes = self.nodes.borrow_mut();
+        let index = u32::try_from(nodes.len()).expect("a tape holds at most 2³² nodes");
+        nodes.push(Node { value, op, inputs, outputs, needs_grad, name, caller });
+        Var::new(self, index)
+    }
+
+    pub(crate) fn value(&self, index: u32) -> Ref<'_, Tensor<E>> {
+        Ref::map(self.nodes.borrow(), |nodes| &nodes[index as usize].value)
+    }
+
+    /// Applies an op to variables: the way to use an op of your own.
+    ///
+    /// # Panics
+    ///
+    /// If the op does not accept the inputs, or they are on another tape.
+    #[track_caller]
+    pub fn apply<O: Op<E, N>, const N: usize>(&self, op: O, inputs: [Var<'_, E>; N]) -> Var<'_, E> {
+        expect(self.try_apply(op, inputs))
+    }
+
+    /// Applies an op to variables, or says why it cannot be.
+    #[track_caller]
+    pub fn try_apply<O: Op<E, N>, const N: usize>(
+        &self,
+        op: O,
+        inputs: [Var<'_, E>; N],
+    ) -> Result<Var<'_, E>, Error> {
+        self.own::<O>(&inputs)?;
+        let (value, needs_grad) = {
+            let nodes = self.nodes.borrow();
+            let node = |i: usize| &nodes[inputs[i].index() as usize];
+            let value = op.forward(std::array::from_fn(|i| &node(i).value))?;
+            (value, (0..N).any(|i| node(i).needs_grad))
+        };
+        let indices = inputs.iter().map(Var::index).collect();
+        let op = needs_grad.then(|| Box::new(Fixed::<O, N>(op)) as Box<dyn Recorded<E>>);
+        Ok(self.push(value, op, indices, 1, needs_grad, O::NAME))
+    }
+
+    /// Applies an op with any number of inputs and outputs.
+    ///
+    /// # Panics
+    ///
+    /// If the op does not accept the inputs, or they are on another tape.
+    #[track_caller]
+    pub fn apply_many<O: OpMany<E>>(&self, op: O, inputs: &[Var<'_, E>]) -> Vec<Var<'_, E>> {
+        expect(self.try_apply_many(op, inputs))
+    }
+
+    /// Applies an op with any number of inputs and outputs, or says why it cannot be.
+    #[track_caller]
+    pub fn try_apply_many<O: OpMany<E>>(
+        &self,
+        op: O,
+        inputs: &[Var<'_, E>],
+    ) -> Result<Vec<Var<'_, E>>, Error> {
+        self.own::<O>(inputs)?;
+        let (values, needs_grad) = {
+            let nodes = self.nodes.borrow();
+            let node = |var: &Var<'_, E>| &nodes[var.index() as usize];
+            let values: Vec<&Tensor<E>> = inputs.iter().map(|var| &node(var).value).collect();
+            (op.forward(&values)?, inputs.iter().any(|var| node(var).needs_grad))
+        };
+        let mut indices: SmallVec<_> = inputs.iter().map(Var::index).collect();
+        let mut op = needs_grad.then(|| Box::new(Many(op)) as Box<dyn Recorded<E>>);
+        let mut outputs = values.len() as u32;
+        let mut vars = Vec::with_capacity(values.len());
+        for value in values {
+            // The first output carries the op and its inputs; the others only stand behind it.
+            let inputs = std::mem::take(&mut indices);
+            vars.push(self.push(value, op.take(), inputs, outputs, needs_grad, O::NAME));
+            outputs = 1;
+        }
+        Ok(vars)
+    }
+
+    /// Whether all of these variables live here.
+    fn own<O: crate::ops::Describe>(&self, vars: &[Var<'_, E>]) -> Result<(), Error> {
+        match vars.iter().all(|var| std::ptr::eq(var.tape(), self)) {
+            true => Ok(()),
+            false => Err(Error::TwoTapes { op: O::NAME }),
+        }
+    }
+
+    /// The gradient of `loss`, a single number, in every variable it depends on.
+    ///
+    /// The tape stays as it is: it can be walked again, from here or from another loss.
+    ///
+    /// # Panics
+    ///
+    /// If `loss` is not a single number, or is on another tape.
+    #[track_caller]
+    pub fn backward(&self, loss: Var<'_, E>) -> Gradients<E> {
+        expect(self.try_backward(loss))
+    }
+
+    /// The gradient of `loss` in every variable it depends on, or why there is none.
+    pub fn try_backward(&self, loss: Var<'_, E>) -> Result<Gradients<E>, Error> {
+        let shape = loss.value().shape_value();
+        if shape.elements() != 1 {
+            return Err(Error::NotScalar { shape: shape.to_vec() });
+        }
+        self.try_backward_from(loss, Tensor::from_parts(shape, vec![E::ONE]))
+    }
+
+    /// The gradient of ⟨`seed`, `output`⟩ in every variable: a vector-Jacobian product.
+    pub fn try_backward_from(
+        &self,
+        output: Var<'_, E>,
+        seed: Tensor<E>,
+    ) -> Result<Gradients<E>, Error> {
+        if !std::ptr::eq(output.tape(), self) {
+            return Err(Error::TwoTapes { op: "backward" });
+        }
+        let nodes = self.nodes.borrow();
+        let shape = nodes[output.index() as usize].value.shape_value();
+        if seed.shape_value() != shape {
+            let (from, to) = (seed.shape().to_vec(), shape.to_vec());
+            return Err(Error::Reshape { op: "backward", from, to });
+        }
+        Ok(backward(&nodes, output.index() as usize, seed, self.id))
+    }
+
+    /// The name of the op that made a variable, and the line of the call that did.
+    pub fn origin(&self, var: Var<'_, E>) -> (&'static str, &'static Location<'static>) {
+        let node = &self.nodes.borrow()[var.index() as usize];
+        (node.name, node.caller)
+    }
+}
+
+/// The reverse sweep: from `last` to the first node, every op hands on what it got.
+fn backward<E: Element>(nodes: &[Node<E>], last: usize, seed: Tensor<E>, id: u64) -> Gradients<E> {
+    let mut grads: Vec<Option<Tensor<E>>> = vec![None; nodes.len()];
+    grads[last] = Some(seed);
+    for (i, node) in nodes[..=last].iter().enumerate().rev() {
+        let own = i..i + node.outputs as usize;
+        let (Some(op), true) = (&node.op, grads[own.clone()].iter().any(Option::is_some)) else {
+            continue;
+        };
+        let inputs = node.inputs.iter().map(|&input| &nodes[input as usize].value);
+        let inputs: SmallVec<[&Tensor<E>; 4]> = inputs.collect();
+        let outputs: SmallVec<[&Tensor<E>; 2]> =
+            nodes[own.clone()].iter().map(|n| &n.value).collect();
+        let d_outputs = own.map(|k| grads[k].clone().unwrap_or_else(|| zeros(&nodes[k].value)));
+        let d_outputs: SmallVec<[Tensor<E>; 2]> = d_outputs.collect();
+        op.pull(&inputs, &outputs, &d_outputs, &mut |k, contribution| {
+            let input = node.inputs[k] as usize;
+            if nodes[input].needs_grad {
+                add(&mut grads[input], nodes[input].value.shape_value(), contribution);
+            }
+        });
+    }
+    Gradients { grads, id }
+}
+
+/// Adds a contribution to a gradient: the only place where gradients are added.
+fn add<E: Element>(gradient: &mut Option<Tensor<E>>, shape: Shape, contribution: Contribution<E>) {
+    if let Contribution::Dense(values) = contribution {
+        debug_assert_eq!(values.shape_value(), shape, "a gradient has the shape of its variable");
+        match gradient {
+            None => *gradient = Some(values),
+            Some(sum) => add_slices(sum.data_mut(), values.data()),
+        }
+        return;
+    }
+    let sum = gradient.get_or_insert_with(|| Tensor::zeros(&shape));
+    match contribution {
+        Contribution::Dense(_) => unreachable!("handled above"),
+        Contribution::Part { axis, start, values } => {
+            let [outer, length, inner] = shape.around(axis);
+            let part = values.shape()[axis] * inner;
+            for block in 0..outer {
+                let whole = &mut sum.data_mut()[block * length * inner + start * inner..][..part];
+                add_slices(whole, &values.data()[block * part..][..part]);
+            }
+        }
+        Contribution::Rows { ids, values } => {
+            let (width, sum) = (shape[1], sum.data_mut());
+            for (i, &id) in ids.iter().enumerate() {
+                let row = &values.data()[i * width..][..width];
+                add_slices(&mut sum[id * width..][..width], row);
+            }
+        }
+        Contribution::Product { a: (a, a_transposed), b: (b, b_transposed) } => {
+            let a = Matrix { stored: &a, transposed: a_transposed };
+            sum.add_matmul(a, Matrix { stored: &b, transposed: b_transposed });
+        }
+    }
+}
+
+fn add_slices<E: Element>(sum: &mut [E], values: &[E]) {
+    for (sum, &value) in sum.iter_mut().zip(values) {
+        *sum += value;
+    }
+}
+
+fn zeros<E: Element>(like: &Tensor<E>) -> Tensor<E> {
+    Tensor::zeros(like.shape())
+}
+
+/// What [`Tape::backward`] found: the gradient of one loss in every variable.
+///
+/// It borrows nothing, and can be sent to another thread.
+#[derive(Clone, Debug)]
+pub struct Gradients<E> {
+    grads: Vec<Option<Tensor<E>>>,
+    id: u64,
+}
+
+impl<E: Element> Gradients<E> {
+    /// The gradient in `var`, of the shape of `var`; zeros if the loss does not depend on it.
+    ///
+    /// # Panics
+    ///
+    /// If `var` belongs to another tape, or to this one before a reset.
+    #[track_caller]
+    pub fn of(&self, var: Var<'_, E>) -> Tensor<E> {
+        assert!(
+            var.tape().id == self.id,
+            "gradients: the variable is not on the tape that these gradients come from"
+        );
+        let gradient = self.grads.get(var.index() as usize).cloned().flatten();
+        gradient.unwrap_or_else(|| zeros(&var.value()))
+    }
+}

@@ -1,0 +1,206 @@
+//! Element by element: maps, broadcasting pairs, the operators, and the inverse of broadcasting.
+
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+use super::Tensor;
+use crate::element::Element;
+use crate::error::{Error, expect};
+use crate::shape::Shape;
+
+impl<E: Element> Tensor<E> {
+    /// `f` of each number.
+    pub fn map<F: Element>(&self, f: impl Fn(E) -> F) -> Tensor<F> {
+        Tensor::from_parts(self.shape, self.data().iter().map(|&x| f(x)).collect())
+    }
+
+    /// `f` of each pair of numbers, the shapes broadcast together.
+    ///
+    /// # Panics
+    ///
+    /// If the shapes do not broadcast.
+    #[track_caller]
+    pub fn zip<F: Element, G: Element>(
+        &self,
+        other: &Tensor<F>,
+        f: impl Fn(E, F) -> G,
+    ) -> Tensor<G> {
+        expect(self.try_zip("zip", other, f))
+    }
+
+    /// `f` of each pair of numbers, the shapes broadcast together; `op` is for the error's text.
+    pub fn try_zip<F: Element, G: Element>(
+        &self,
+        op: &'static str,
+        other: &Tensor<F>,
+        f: impl Fn(E, F) -> G,
+    ) -> Result<Tensor<G>, Error> {
+        let (a, b) = (self.data(), other.data());
+        if self.shape == other.shape {
+            let pairs = a.iter().zip(b);
+            return Ok(Tensor::from_parts(self.shape, pairs.map(|(&x, &y)| f(x, y)).collect()));
+        }
+        let shape = Shape::broadcast(op, self.shape, other.shape)?;
+        let steps_a = self.shape.strides_within(&shape);
+        let steps_b = other.shape.strides_within(&shape);
+        let last = shape.len() - 1; // both without axes would have been equal shapes
+        let (length, step_a, step_b) = (shape[last], steps_a[last], steps_b[last]);
+        let mut numbers = Vec::with_capacity(shape.elements());
+        shape.for_each_row(&steps_a, &steps_b, |at_a, at_b| match (step_a, step_b) {
+            (1, 1) => {
+                let pairs = a[at_a..at_a + length].iter().zip(&b[at_b..at_b + length]);
+                numbers.extend(pairs.map(|(&x, &y)| f(x, y)));
+            }
+            _ => numbers.extend((0..length).map(|i| f(a[at_a + i * step_a], b[at_b + i * step_b]))),
+        });
+        Ok(Tensor::from_parts(shape, numbers))
+    }
+
+    /// This tensor repeated along the axes where `shape` is longer.
+    ///
+    /// # Panics
+    ///
+    /// If it does not broadcast to exactly `shape`.
+    #[track_caller]
+    pub fn broadcast_to(&self, shape: &[usize]) -> Self {
+        let target = expect(Shape::new("broadcast_to", shape));
+        assert!(
+            Shape::broadcast("broadcast_to", self.shape, target) == Ok(target),
+            "broadcast_to: {} does not broadcast to {target}",
+            self.shape
+        );
+        if self.shape == target {
+            return self.clone();
+        }
+        let source = self.data();
+        let steps = self.shape.strides_within(&target);
+        let last = target.len() - 1;
+        let mut numbers = Vec::with_capacity(target.elements());
+        target.for_each_row(&steps, &steps, |at, _| {
+            numbers.extend((0..target[last]).map(|i| source[at + i * steps[last]]));
+        });
+        Tensor::from_parts(target, numbers)
+    }
+
+    /// The inverse of broadcasting: sums over the axes along which `shape` was repeated to give
+    /// this tensor's shape.
+    ///
+    /// ```text
+    /// y = broadcast(x)        dx[i] = Σ dy[j] over all j that were copied from i
+    /// ```
+    ///
+    /// Every op that broadcasts uses this one function for its gradient.
+    pub fn sum_to(&self, shape: Shape) -> Self {
+        if self.shape == shape {
+            return self.clone();
+        }
+        let mut sums = vec![E::ZERO; shape.elements()];
+        let target = shape.strides_within(&self.shape);
+        let source = self.data();
+        let last = self.shape.len() - 1;
+        let length = self.shape[last];
+        self.shape.for_each_row(&self.shape.strides(), &target, |at, into| {
+            let row = &source[at..at + length];
+            if target[last] == 0 {
+                sums[into] += row.iter().copied().sum();
+            } else {
+                for (sum, &x) in sums[into..into + length].iter_mut().zip(row) {
+                    *sum += x;
+                }
+            }
+        });
+        Tensor::from_parts(shape, sums)
+    }
+}
+
+macro_rules! operator {
+    ($trait:ident, $method:ident, $try_method:ident, $symbol:tt, $name:literal) => {
+        impl<E: Element> Tensor<E> {
+            #[doc = concat!("`self ", stringify!($symbol), " other`, or why the shapes do not broadcast.")]
+            pub fn $try_method(&self, other: &Self) -> Result<Self, Error> {
+                self.try_zip($name, other, |x, y| x $symbol y)
+            }
+        }
+
+        /// Element by element, broadcasting; panics if the shapes do not broadcast.
+        impl<E: Element> $trait<&Tensor<E>> for &Tensor<E> {
+            type Output = Tensor<E>;
+            #[track_caller]
+            fn $method(self, other: &Tensor<E>) -> Tensor<E> {
+                expect(self.$try_method(other))
+            }
+        }
+
+        impl<E: Element> $trait<Tensor<E>> for &Tensor<E> {
+            type Output = Tensor<E>;
+            #[track_caller]
+            fn $method(self, other: Tensor<E>) -> Tensor<E> {
+                self $symbol &other
+            }
+        }
+
+        impl<E: Element> $trait<&Tensor<E>> for Tensor<E> {
+            type Output = Tensor<E>;
+            #[track_caller]
+            fn $method(self, other: &Tensor<E>) -> Tensor<E> {
+                &self $symbol other
+            }
+        }
+
+        impl<E: Element> $trait<Tensor<E>> for Tensor<E> {
+            type Output = Tensor<E>;
+            #[track_caller]
+            fn $method(self, other: Tensor<E>) -> Tensor<E> {
+                &self $symbol &other
+            }
+        }
+
+        impl<E: Element> $trait<f64> for &Tensor<E> {
+            type Output = Tensor<E>;
+            fn $method(self, constant: f64) -> Tensor<E> {
+                let constant = E::from_f64(constant);
+                self.map(|x| x $symbol constant)
+            }
+        }
+
+        impl<E: Element> $trait<f64> for Tensor<E> {
+            type Output = Tensor<E>;
+            fn $method(self, constant: f64) -> Tensor<E> {
+                &self $symbol constant
+            }
+        }
+
+        impl<E: Element> $trait<&Tensor<E>> for f64 {
+            type Output = Tensor<E>;
+            fn $method(self, tensor: &Tensor<E>) -> Tensor<E> {
+                let constant = E::from_f64(self);
+                tensor.map(|x| constant $symbol x)
+            }
+        }
+
+        impl<E: Element> $trait<Tensor<E>> for f64 {
+            type Output = Tensor<E>;
+            fn $method(self, tensor: Tensor<E>) -> Tensor<E> {
+                self $symbol &tensor
+            }
+        }
+    };
+}
+
+operator!(Add, add, try_add, +, "add");
+operator!(Sub, sub, try_sub, -, "sub");
+operator!(Mul, mul, try_mul, *, "mul");
+operator!(Div, div, try_div, /, "div");
+
+impl<E: Element> Neg for &Tensor<E> {
+    type Output = Tensor<E>;
+    fn neg(self) -> Tensor<E> {
+        self.map(|x| -x)
+    }
+}
+
+impl<E: Element> Neg for Tensor<E> {
+    type Output = Tensor<E>;
+    fn neg(self) -> Tensor<E> {
+        -&self
+    }
+}

@@ -1,0 +1,64 @@
+//! Sums and means over axes.
+
+use super::Tensor;
+use crate::element::Element;
+use crate::error::{Error, expect};
+use crate::shape::Shape;
+
+/// Below this many numbers a sum is a plain loop.
+const PLAIN_SUM: usize = 128;
+
+/// Σ numbers, each half summed alone: the rounding error grows with log n, not with n.
+fn pairwise_sum<E: Element>(numbers: &[E]) -> E {
+    if numbers.len() <= PLAIN_SUM {
+        return numbers.iter().copied().sum();
+    }
+    let (left, right) = numbers.split_at(numbers.len() / 2);
+    pairwise_sum(left) + pairwise_sum(right)
+}
+
+impl Shape {
+    /// This shape with the given axes of length 1.
+    pub(crate) fn reduced(mut self, op: &'static str, axes: &[usize]) -> Result<Self, Error> {
+        for (i, &axis) in axes.iter().enumerate() {
+            if axis >= self.len() || axes[..i].contains(&axis) {
+                return Err(Error::Axis { op, axis, shape: self.to_vec() });
+            }
+        }
+        for &axis in axes {
+            self = self.with(axis, 1);
+        }
+        Ok(self)
+    }
+}
+
+impl<E: Element> Tensor<E> {
+    /// The sum of all numbers, as a tensor without axes; 0 if there are none.
+    pub fn sum(&self) -> Self {
+        Tensor::scalar(pairwise_sum(self.data()))
+    }
+
+    /// The sum over these axes, which are gone in the result.
+    ///
+    /// # Panics
+    ///
+    /// If an axis does not exist or is given twice.
+    #[track_caller]
+    pub fn sum_over(&self, axes: &[usize]) -> Self {
+        let kept = expect(self.try_sum_keep("sum", axes));
+        kept.with_shape(self.shape.without(|axis| axes.contains(&axis)))
+    }
+
+    /// The sum over these axes, each left with length 1.
+    pub(crate) fn try_sum_keep(&self, op: &'static str, axes: &[usize]) -> Result<Self, Error> {
+        let shape = self.shape.reduced(op, axes)?;
+        let trailing = self.shape.len() - axes.len();
+        if axes.iter().all(|&axis| axis >= trailing) {
+            // The summed axes are innermost: each sum runs over neighbours.
+            let length: usize = self.shape[trailing..].iter().product();
+            let sum = |i| pairwise_sum(&self.data()[i * length..(i + 1) * length]);
+            return Ok(Tensor::from_parts(shape, (0..shape.elements()).map(sum).collect()));
+        }
+        Ok(self.sum_to(shape))
+    }
+}

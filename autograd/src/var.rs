@@ -1,0 +1,312 @@
+//! Variables: what a formula is written with.
+//!
+//! The list of ops as methods. Each has a `try_` twin where shapes can clash; the plain one panics
+//! with the same sentence at the caller's line.
+
+use std::cell::Ref;
+use std::fmt;
+use std::ops;
+
+use crate::element::Element;
+use crate::error::{Error, expect};
+use crate::ops::{
+    Add, Affine, Concat, CrossEntropy, Div, Exp, Ln, LogSoftmax, MatMul, Mean, Mul, Neg, Powf,
+    Relu, Reshape, Rows, Sigmoid, Slice, Sqrt, Sub, Sum, Tanh,
+};
+use crate::tape::Tape;
+use crate::tensor::{Matrix, Tensor, Transposed};
+
+/// A place on a tape: a `Copy` handle, so that `x * w + b` reads as the formula does.
+pub struct Var<'t, E> {
+    tape: &'t Tape<E>,
+    index: u32,
+}
+
+impl<E> Clone for Var<'_, E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E> Copy for Var<'_, E> {}
+
+impl<E: Element> fmt::Debug for Var<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Var {} = {:?}", self.index, *self.value())
+    }
+}
+
+impl<'t, E: Element> Var<'t, E> {
+    pub(crate) fn new(tape: &'t Tape<E>, index: u32) -> Self {
+        Self { tape, index }
+    }
+
+    /// The tape that this variable is on.
+    pub fn tape(&self) -> &'t Tape<E> {
+        self.tape
+    }
+
+    pub(crate) fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// The value.
+    pub fn value(&self) -> Ref<'t, Tensor<E>> {
+        self.tape.value(self.index)
+    }
+
+    /// The length of each axis.
+    pub fn shape(&self) -> Vec<usize> {
+        self.value().shape().to_vec()
+    }
+
+    /// The same value as a constant: no gradient goes back through it. This is where truncated
+    /// backpropagation through time cuts.
+    #[track_caller]
+    pub fn detach(self) -> Self {
+        let value = self.value().clone();
+        self.tape.constant(value)
+    }
+
+    /// This matrix with rows and columns exchanged, as a factor of a product.
+    pub fn t(self) -> Transposed<Self> {
+        Transposed(self)
+    }
+
+    /// The matrix product [m, k] · [k, n] = [m, n]; either factor may be `.t()`. See [`MatMul`].
+    #[track_caller]
+    pub fn matmul(self, other: impl Into<Matrix<Self>>) -> Self {
+        expect(matmul(self.into(), other.into()))
+    }
+
+    /// The matrix product, or why there is none.
+    #[track_caller]
+    pub fn try_matmul(self, other: impl Into<Matrix<Self>>) -> Result<Self, Error> {
+        matmul(self.into(), other.into())
+    }
+
+    /// The sum of all elements, a single number. See [`Sum`].
+    #[track_caller]
+    pub fn sum(self) -> Self {
+        self.sum_over(&self.all_axes())
+    }
+
+    /// The mean of all elements, a single number. See [`Mean`].
+    #[track_caller]
+    pub fn mean(self) -> Self {
+        self.mean_over(&self.all_axes())
+    }
+
+    fn all_axes(self) -> Vec<usize> {
+        (0..self.value().shape().len()).collect()
+    }
+
+    /// N equal parts along the last axis: the gates of a cell.
+    ///
+    /// # Panics
+    ///
+    /// If the last axis is not a multiple of N.
+    #[track_caller]
+    pub fn chunk<const N: usize>(self) -> [Self; N] {
+        let shape = self.value().shape_value();
+        let last = shape.len().saturating_sub(1);
+        let length = shape.get(last).copied().unwrap_or(0);
+        assert!(
+            !shape.is_empty() && length % N == 0,
+            "chunk: the last axis of {shape} does not split into {N} equal parts"
+        );
+        let size = length / N;
+        // A loop and not a closure: a closure would hide the caller's line.
+        let mut parts = [self; N];
+        for (i, part) in parts.iter_mut().enumerate() {
+            *part = self.slice(last, i * size, (i + 1) * size);
+        }
+        parts
+    }
+
+    /// Entry `index` of the first axis, without that axis: x[t] of a time-major sequence.
+    #[track_caller]
+    pub fn entry(self, index: usize) -> Self {
+        let rest = self.value().shape().get(1..).unwrap_or(&[]).to_vec();
+        self.slice(0, index, index + 1).reshape(&rest)
+    }
+
+    /// Variables one after the other along `axis`. See [`Concat`].
+    ///
+    /// # Panics
+    ///
+    /// If there are none, or they differ in more than `axis`.
+    #[track_caller]
+    pub fn concat(vars: &[Self], axis: usize) -> Self {
+        expect(Self::try_concat(vars, axis))
+    }
+
+    /// Variables one after the other along `axis`, or why they do not fit together.
+    #[track_caller]
+    pub fn try_concat(vars: &[Self], axis: usize) -> Result<Self, Error> {
+        let first = vars.first().ok_or(Error::ConcatNothing)?;
+        Ok(first.tape.try_apply_many(Concat { axis }, vars)?[0])
+    }
+
+    /// Variables of one shape as the entries of a new first axis.
+    ///
+    /// # Panics
+    ///
+    /// If there are none, or their shapes differ.
+    #[track_caller]
+    pub fn stack(vars: &[Self]) -> Self {
+        let mut rows = Vec::with_capacity(vars.len());
+        for var in vars {
+            rows.push(var.reshape(&[&[1], &*var.shape()].concat()));
+        }
+        Self::concat(&rows, 0)
+    }
+}
+
+/// The product of two factors, each as it is or transposed.
+#[track_caller]
+fn matmul<'t, E: Element>(
+    a: Matrix<Var<'t, E>>,
+    b: Matrix<Var<'t, E>>,
+) -> Result<Var<'t, E>, Error> {
+    let op = MatMul { a_transposed: a.transposed, b_transposed: b.transposed };
+    a.stored.tape.try_apply(op, [a.stored, b.stored])
+}
+
+impl<'t, E: Element> Transposed<Var<'t, E>> {
+    /// The matrix product of this transposed matrix with another. See [`MatMul`].
+    #[track_caller]
+    pub fn matmul(self, other: impl Into<Matrix<Var<'t, E>>>) -> Var<'t, E> {
+        expect(matmul(self.into(), other.into()))
+    }
+}
+
+/// Ops of one variable as methods: `name(arguments) = Op`.
+macro_rules! methods {
+    ($( $(#[$doc:meta])* $name:ident ( $($arg:ident : $type:ty),* ) = $op:expr, $op_name:ident; )*) => {
+        impl<'t, E: Element> Var<'t, E> {
+            $(
+                $(#[$doc])*
+                #[doc = concat!(" See [`", stringify!($op_name), "`].")]
+                #[track_caller]
+                pub fn $name(self, $($arg: $type),*) -> Self {
+                    self.tape.apply($op, [self])
+                }
+            )*
+        }
+    };
+}
+
+/// Ops that can refuse their input: the method and its `try_` twin.
+macro_rules! methods_that_can_fail {
+    ($( $(#[$doc:meta])* $name:ident / $try_name:ident ( $($arg:ident : $type:ty),* ) = $op:expr, $op_name:ident; )*) => {
+        methods! { $( $(#[$doc])* $name($($arg: $type),*) = $op, $op_name; )* }
+
+        impl<'t, E: Element> Var<'t, E> {
+            $(
+                #[doc = concat!("As [`Var::", stringify!($name), "`], or why it cannot be.")]
+                #[track_caller]
+                pub fn $try_name(self, $($arg: $type),*) -> Result<Self, Error> {
+                    self.tape.try_apply($op, [self])
+                }
+            )*
+        }
+    };
+}
+
+methods! {
+    /// e to the power of each element.
+    exp() = Exp, Exp;
+    /// The natural logarithm of each element.
+    ln() = Ln, Ln;
+    /// The square root of each element.
+    sqrt() = Sqrt, Sqrt;
+    /// Each element to a constant power.
+    powf(exponent: f64) = Powf { exponent }, Powf;
+    /// The hyperbolic tangent of each element.
+    tanh() = Tanh, Tanh;
+    /// The logistic function of each element.
+    sigmoid() = Sigmoid, Sigmoid;
+    /// The positive part of each element.
+    relu() = Relu, Relu;
+}
+
+methods_that_can_fail! {
+    /// The sum over these axes, which are gone in the result.
+    sum_over / try_sum_over(axes: &[usize]) = Sum { axes: axes.to_vec(), keep: false }, Sum;
+    /// The sum over these axes, each left with length 1.
+    sum_keep / try_sum_keep(axes: &[usize]) = Sum { axes: axes.to_vec(), keep: true }, Sum;
+    /// The mean over these axes, which are gone in the result.
+    mean_over / try_mean_over(axes: &[usize]) = Mean { axes: axes.to_vec(), keep: false }, Mean;
+    /// The mean over these axes, each left with length 1.
+    mean_keep / try_mean_keep(axes: &[usize]) = Mean { axes: axes.to_vec(), keep: true }, Mean;
+    /// The same numbers in another shape.
+    reshape / try_reshape(shape: &[usize]) = Reshape { shape: shape.to_vec() }, Reshape;
+    /// Indices `start..end` of one axis.
+    slice / try_slice(axis: usize, start: usize, end: usize) = Slice { axis, start, end }, Slice;
+    /// Rows of this table [V, D] by their ids: [n, D].
+    rows / try_rows(ids: &[usize]) = Rows { ids: ids.into() }, Rows;
+    /// The logarithm of softmax along the last axis.
+    log_softmax / try_log_softmax() = LogSoftmax, LogSoftmax;
+    /// The mean cross-entropy, in nats, between these scores [N, V] and N right classes.
+    cross_entropy / try_cross_entropy(targets: &[usize]) = CrossEntropy { targets: targets.into() }, CrossEntropy;
+}
+
+/// A binary operator between variables, and between a variable and a constant.
+macro_rules! operator {
+    ($trait:ident, $method:ident, $try_method:ident,
+     |$var:ident, $c:ident| $var_first:expr, $constant_first:expr) => {
+        impl<'t, E: Element> Var<'t, E> {
+            #[doc = concat!("As the operator, or why the shapes do not broadcast. See [`", stringify!($trait), "`].")]
+            #[track_caller]
+            pub fn $try_method(self, other: Self) -> Result<Self, Error> {
+                self.tape.try_apply($trait, [self, other])
+            }
+        }
+
+        impl<'t, E: Element> ops::$trait for Var<'t, E> {
+            type Output = Self;
+            #[track_caller]
+            fn $method(self, other: Self) -> Self {
+                self.tape.apply($trait, [self, other])
+            }
+        }
+
+        impl<'t, E: Element> ops::$trait<f64> for Var<'t, E> {
+            type Output = Self;
+            #[track_caller]
+            fn $method(self, $c: f64) -> Self {
+                let $var = self;
+                $var_first
+            }
+        }
+
+        impl<'t, E: Element> ops::$trait<Var<'t, E>> for f64 {
+            type Output = Var<'t, E>;
+            #[track_caller]
+            fn $method(self, $var: Var<'t, E>) -> Var<'t, E> {
+                let $c = self;
+                $constant_first
+            }
+        }
+    };
+}
+
+operator!(Add, add, try_add, |x, c| affine(x, 1.0, c), affine(x, 1.0, c));
+operator!(Sub, sub, try_sub, |x, c| affine(x, 1.0, -c), affine(x, -1.0, c));
+operator!(Mul, mul, try_mul, |x, c| affine(x, c, 0.0), affine(x, c, 0.0));
+operator!(Div, div, try_div, |x, c| affine(x, 1.0 / c, 0.0), affine(x.powf(-1.0), c, 0.0));
+
+/// scale · x + shift.
+#[track_caller]
+fn affine<'t, E: Element>(x: Var<'t, E>, scale: f64, shift: f64) -> Var<'t, E> {
+    x.tape.apply(Affine { scale, shift }, [x])
+}
+
+impl<'t, E: Element> ops::Neg for Var<'t, E> {
+    type Output = Self;
+    #[track_caller]
+    fn neg(self) -> Self {
+        self.tape.apply(Neg, [self])
+    }
+}
