@@ -28,7 +28,7 @@ pub use rows::Rows;
 use crate::draw::Draw;
 use crate::element::Element;
 use crate::error::Error;
-use crate::tensor::Tensor;
+use crate::tensor::{Matrix, Tensor};
 
 /// What an op says of itself whatever the element type: its name and its test specification.
 pub trait Describe: Sized + Send + Sync + 'static {
@@ -101,6 +101,40 @@ pub enum Contribution<E> {
         /// The right factor, and whether it is read transposed.
         b: (Tensor<E>, bool),
     },
+}
+
+impl<E: Element> Contribution<E> {
+    /// This contribution alone, as a tensor of the input's shape.
+    pub fn into_dense(self, shape: &[usize]) -> Tensor<E> {
+        match self {
+            Self::Dense(values) => values,
+            part => {
+                let mut sum = Tensor::zeros(shape);
+                part.add_to(&mut sum);
+                sum
+            }
+        }
+    }
+
+    /// Adds this contribution to a gradient of the input's shape.
+    pub fn add_to(self, sum: &mut Tensor<E>) {
+        match self {
+            Self::Dense(values) => {
+                debug_assert_eq!(
+                    values.shape(),
+                    sum.shape(),
+                    "a gradient has its variable's shape"
+                );
+                sum.data_mut().iter_mut().zip(values.data()).for_each(|(sum, &x)| *sum += x);
+            }
+            Self::Part { axis, start, values } => sum.add_slice(axis, start, &values),
+            Self::Rows { ids, values } => sum.add_rows(&ids, &values),
+            Self::Product { a: (a, a_transposed), b: (b, b_transposed) } => {
+                let a = Matrix { stored: &a, transposed: a_transposed };
+                sum.add_matmul(a, Matrix { stored: &b, transposed: b_transposed });
+            }
+        }
+    }
 }
 
 impl<E> From<Tensor<E>> for Contribution<E> {

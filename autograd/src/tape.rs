@@ -20,7 +20,7 @@ use crate::element::Element;
 use crate::error::{Error, expect};
 use crate::ops::{Contribution, Op, OpMany};
 use crate::shape::Shape;
-use crate::tensor::{Matrix, Tensor};
+use crate::tensor::Tensor;
 use crate::var::Var;
 
 /// Records computations on [`Var`]s and differentiates them.
@@ -327,44 +327,12 @@ fn backward<E: Element>(nodes: &[Node<E>], last: usize, seed: Tensor<E>, id: u64
     Gradients { grads, id }
 }
 
-/// Adds a contribution to a gradient: the only place where gradients are added.
+/// Adds a contribution to a gradient: the only place where gradients are added. A first dense one is
+/// taken as it is.
 fn add<E: Element>(gradient: &mut Option<Tensor<E>>, shape: Shape, contribution: Contribution<E>) {
-    if let Contribution::Dense(values) = contribution {
-        debug_assert_eq!(values.shape_value(), shape, "a gradient has the shape of its variable");
-        match gradient {
-            None => *gradient = Some(values),
-            Some(sum) => add_slices(sum.data_mut(), values.data()),
-        }
-        return;
-    }
-    let sum = gradient.get_or_insert_with(|| Tensor::zeros(&shape));
-    match contribution {
-        Contribution::Dense(_) => unreachable!("handled above"),
-        Contribution::Part { axis, start, values } => {
-            let [outer, length, inner] = shape.around(axis);
-            let part = values.shape()[axis] * inner;
-            for block in 0..outer {
-                let whole = &mut sum.data_mut()[block * length * inner + start * inner..][..part];
-                add_slices(whole, &values.data()[block * part..][..part]);
-            }
-        }
-        Contribution::Rows { ids, values } => {
-            let (width, sum) = (shape[1], sum.data_mut());
-            for (i, &id) in ids.iter().enumerate() {
-                let row = &values.data()[i * width..][..width];
-                add_slices(&mut sum[id * width..][..width], row);
-            }
-        }
-        Contribution::Product { a: (a, a_transposed), b: (b, b_transposed) } => {
-            let a = Matrix { stored: &a, transposed: a_transposed };
-            sum.add_matmul(a, Matrix { stored: &b, transposed: b_transposed });
-        }
-    }
-}
-
-fn add_slices<E: Element>(sum: &mut [E], values: &[E]) {
-    for (sum, &value) in sum.iter_mut().zip(values) {
-        *sum += value;
+    match gradient {
+        Some(sum) => contribution.add_to(sum),
+        None => *gradient = Some(contribution.into_dense(&shape)),
     }
 }
 

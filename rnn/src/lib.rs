@@ -1,1 +1,43 @@
+//! Recurrent networks, each derivative written out by hand and checked against the tape.
 //!
+//! ```
+//! use autograd::{Params, Tensor};
+//! use rand::SeedableRng;
+//! use rand_chacha::ChaCha8Rng;
+//! use rnn::{Cell, Gru, Seq, bptt, unroll};
+//!
+//! let mut rng = ChaCha8Rng::seed_from_u64(0);
+//! let gru = Gru::init::<f64>(3, 4, &mut rng); // I = 3, H = 4
+//! let xs = Seq::time_major(Tensor::ones(&[7, 2, 3])); // T = 7, B = 2
+//!
+//! let trace = unroll::<Gru, f64>(&gru, &xs, &Gru::zero_state(&gru, 2));
+//! assert_eq!(trace.outputs().shape(), [7, 2, 4]);
+//!
+//! // L = Σ h over all steps, so ∂L/∂h_t is one from the loss itself, and more from step t + 1.
+//! let back = bptt::<Gru, f64>(&gru, &trace, &Tensor::ones(&[7, 2, 4]), None);
+//! assert_eq!(back.grads.w_hh.shape(), [12, 4]);
+//! assert_eq!(back.delta_norms.len(), 7);
+//! ```
+//!
+//! A cell is one file: its equations, its step on the tape ([`Cell::step`]), and its step by hand,
+//! forward and backward. [`unroll`] and [`bptt`] are the loops over time. Parameters carry PyTorch's
+//! names, shapes and row order.
+
+// In reading order; each module uses only those above it.
+pub mod seq;
+pub mod cell;
+pub mod vanilla;
+pub mod gru;
+pub mod lstm;
+pub mod unroll;
+pub mod linear;
+pub mod language_model;
+
+pub use cell::{Cell, Hidden, StateOf};
+pub use gru::Gru;
+pub use language_model::LanguageModel;
+pub use linear::Linear;
+pub use lstm::{Lstm, LstmState};
+pub use seq::Seq;
+pub use unroll::{Bptt, Trace, bptt, unroll, unroll_on_tape};
+pub use vanilla::Vanilla;

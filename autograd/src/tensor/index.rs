@@ -146,4 +146,50 @@ impl<E: Element> Tensor<E> {
         }
         Ok(Tensor::from_parts(self.shape.with(0, ids.len()), numbers))
     }
+
+    /// Adds `values` [n, D] to the rows with these ids of this table [V, D]; a row that is named
+    /// twice gets both. The opposite of [`rows`](Self::rows).
+    ///
+    /// # Panics
+    ///
+    /// If this is no table, an id is not one of its rows, or `values` is not [n, D].
+    #[track_caller]
+    pub fn add_rows(&mut self, ids: &[usize], values: &Self) {
+        let &[size, width] = self.shape() else {
+            panic!("add_rows: {} must have two axes, [V, D]", self.shape);
+        };
+        assert_eq!(values.shape(), [ids.len(), width], "add_rows: one row of {width} for each id");
+        let table = self.data_mut();
+        for (i, &id) in ids.iter().enumerate() {
+            assert!(id < size, "add_rows: id {id} at position {i} is outside 0..{size}");
+            let row = &values.data()[i * width..][..width];
+            table[id * width..][..width].iter_mut().zip(row).for_each(|(sum, &x)| *sum += x);
+        }
+    }
+
+    /// Adds `values` to the indices from `start` on of `axis`. The opposite of [`slice`](Self::slice).
+    ///
+    /// # Panics
+    ///
+    /// If there is no such axis, or `values` is not a slice of it.
+    #[track_caller]
+    pub fn add_slice(&mut self, axis: usize, start: usize, values: &Self) {
+        let shape = self.shape;
+        let length = values.shape().get(axis).copied().unwrap_or(0);
+        assert!(
+            axis < shape.len()
+                && start + length <= shape[axis]
+                && shape.with(axis, length) == values.shape,
+            "add_slice: {} does not lie at {start} of axis {axis} of {shape}",
+            values.shape
+        );
+        let [outer, whole, inner] = shape.around(axis);
+        let (whole, part) = (whole * inner, length * inner);
+        let numbers = self.data_mut();
+        for block in 0..outer {
+            let sums = &mut numbers[block * whole + start * inner..][..part];
+            let values = &values.data()[block * part..][..part];
+            sums.iter_mut().zip(values).for_each(|(sum, &x)| *sum += x);
+        }
+    }
 }

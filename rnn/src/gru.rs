@@ -1,0 +1,143 @@
+//! The gated recurrent unit, one step.
+//!
+//! ```text
+//! r = σ(W_ir x + b_ir + W_hr h + b_hr)          reset gate
+//! z = σ(W_iz x + b_iz + W_hz h + b_hz)          update gate
+//! n = tanh(W_in x + b_in + r ⊙ (W_hn h + b_hn)) candidate
+//! h′ = (1 − z) ⊙ n + z ⊙ h
+//! ```
+//!
+//! Shapes: x [B, I], h [B, H]; W_ih [3H, I] and W_hh [3H, H] hold the rows r, z, n in that order.
+//! Source: Cho et al. 2014, arXiv 1406.1078v1, "Hidden Unit that Adaptively Remembers and
+//! Forgets"; biases and row order as in PyTorch's nn.GRU. Version 3 of the paper applies r before
+//! the product W_hn h, and some texts exchange z with 1 − z: here z = 1 keeps the old state.
+
+use autograd::{Element, Tensor, Var, params};
+use rand::Rng;
+
+use crate::cell::{Cell, Hidden, Products, Step, init_params};
+
+/// The gated recurrent unit: its parameters, or whatever stands in their place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gru<L = ()> {
+    /// Input to gates, [3H, I].
+    pub w_ih: L,
+    /// Hidden to gates, [3H, H].
+    pub w_hh: L,
+    /// The biases beside the input, [3H].
+    pub b_ih: L,
+    /// The biases beside the state, [3H].
+    pub b_hh: L,
+}
+
+params!(Gru { w_ih: "weight_ih", w_hh: "weight_hh", b_ih: "bias_ih", b_hh: "bias_hh" });
+
+/// The gate values of one step, each [B, H].
+#[derive(Clone, Debug)]
+pub struct Gates<E> {
+    /// The reset gate.
+    pub r: Tensor<E>,
+    /// The update gate.
+    pub z: Tensor<E>,
+    /// The candidate.
+    pub n: Tensor<E>,
+    /// W_hn h + b_hn, which the reset gate multiplies.
+    pub n_h: Tensor<E>,
+}
+
+impl Cell for Gru {
+    const NAME: &'static str = "gru";
+    type State = Hidden;
+    type Saved<E: Element> = Gates<E>;
+
+    fn init<E: Element>(
+        input_size: usize,
+        hidden_size: usize,
+        rng: &mut impl Rng,
+    ) -> Gru<Tensor<E>> {
+        let [w_ih, w_hh, b_ih, b_hh] = init_params(3, input_size, hidden_size, rng);
+        Gru { w_ih, w_hh, b_ih, b_hh }
+    }
+
+    fn hidden_size<E: Element>(params: &Gru<Tensor<E>>) -> usize {
+        params.w_hh.shape()[1]
+    }
+
+    fn zero_state<E: Element>(params: &Gru<Tensor<E>>, batch: usize) -> Hidden<Tensor<E>> {
+        Hidden { h: Tensor::zeros(&[batch, Self::hidden_size(params)]) }
+    }
+
+    fn output<L>(state: &Hidden<L>) -> &L {
+        &state.h
+    }
+
+    fn output_mut<L>(state: &mut Hidden<L>) -> &mut L {
+        &mut state.h
+    }
+
+    fn step<'t, E: Element>(
+        params: &Gru<Var<'t, E>>,
+        x: Var<'t, E>,
+        state: &Hidden<Var<'t, E>>,
+    ) -> Hidden<Var<'t, E>> {
+        let h = state.h;
+        let [r_x, z_x, n_x] = (x.matmul(params.w_ih.t()) + params.b_ih).chunk(); // each [B, H]
+        let [r_h, z_h, n_h] = (h.matmul(params.w_hh.t()) + params.b_hh).chunk(); // each [B, H]
+
+        let r = (r_x + r_h).sigmoid();
+        let z = (z_x + z_h).sigmoid();
+        let n = (n_x + r * n_h).tanh();
+        Hidden { h: (1.0 - z) * n + z * h }
+    }
+
+    fn forward<E: Element>(
+        params: &Gru<Tensor<E>>,
+        x: &Tensor<E>,
+        state: &Hidden<Tensor<E>>,
+    ) -> (Hidden<Tensor<E>>, Gates<E>) {
+        let h = &state.h;
+        let [r_x, z_x, n_x] = (x.matmul(params.w_ih.t()) + &params.b_ih).chunk(); // each [B, H]
+        let [r_h, z_h, n_h] = (h.matmul(params.w_hh.t()) + &params.b_hh).chunk(); // each [B, H]
+
+        let r = (r_x + r_h).map(E::sigmoid);
+        let z = (z_x + z_h).map(E::sigmoid);
+        let n = (n_x + &r * &n_h).map(E::tanh);
+        let h_next = (1.0 - &z) * &n + &z * h;
+        (Hidden { h: h_next }, Gates { r, z, n, n_h })
+    }
+
+    /// ```text
+    /// dn = dh′ ⊙ (1 − z)        dz = dh′ ⊙ (h − n)        from h′ = (1 − z) ⊙ n + z ⊙ h
+    /// da_n = dn ⊙ (1 − n²)                                under the tanh
+    /// dr = da_n ⊙ n_h           dn_h = da_n ⊙ r           from r ⊙ n_h
+    /// da_r = dr ⊙ r (1 − r)     da_z = dz ⊙ z (1 − z)     under the sigmoids
+    /// ```
+    ///
+    /// The input half of the sums gets (da_r, da_z, da_n), the hidden half (da_r, da_z, dn_h), and h
+    /// has one more path, straight through the update gate: dh = dh′ ⊙ z + …
+    fn backward<E: Element>(
+        params: &Gru<Tensor<E>>,
+        Step { x, state, saved: Gates { r, z, n, n_h } }: Step<'_, Self, E>,
+        d_next: &Hidden<Tensor<E>>,
+        grads: &mut Gru<Tensor<E>>,
+    ) -> (Tensor<E>, Hidden<Tensor<E>>) {
+        let (h, dh_next) = (&state.h, &d_next.h);
+        let dn = dh_next * (1.0 - z);
+        let dz = dh_next * (h - n);
+        let da_n = dn * (1.0 - n * n);
+        let dr = &da_n * n_h;
+        let dn_h = &da_n * r;
+        let da_r = dr * r * (1.0 - r);
+        let da_z = dz * z * (1.0 - z);
+
+        let d_x_half = Tensor::concat(&[&da_r, &da_z, &da_n], 1); // [B, 3H]
+        let d_h_half = Tensor::concat(&[&da_r, &da_z, &dn_h], 1); // [B, 3H]
+        let products = Products {
+            w: [&params.w_ih, &params.w_hh],
+            dw: [&mut grads.w_ih, &mut grads.w_hh],
+            db: [&mut grads.b_ih, &mut grads.b_hh],
+        };
+        let [dx, dh] = products.pull([x, h], [&d_x_half, &d_h_half]);
+        (dx, Hidden { h: dh_next * z + dh })
+    }
+}

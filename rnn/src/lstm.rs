@@ -1,0 +1,159 @@
+//! The long short-term memory cell, one step.
+//!
+//! ```text
+//! i = σ(W_ii x + b_ii + W_hi h + b_hi)          input gate
+//! f = σ(W_if x + b_if + W_hf h + b_hf)          forget gate
+//! g = tanh(W_ig x + b_ig + W_hg h + b_hg)       candidate
+//! o = σ(W_io x + b_io + W_ho h + b_ho)          output gate
+//! c′ = f ⊙ c + i ⊙ g                            what is remembered
+//! h′ = o ⊙ tanh(c′)                             what is shown of it
+//! ```
+//!
+//! Shapes: x [B, I], h and c [B, H]; W_ih [4H, I] and W_hh [4H, H] hold the rows i, f, g, o in that
+//! order. Source: Hochreiter and Schmidhuber 1997, with the forget gate of Gers, Schmidhuber and Cummins 2000;
+//! biases and row order as in PyTorch's nn.LSTM. A closed output gate hides the memory, it does not erase it.
+
+use autograd::{Element, Tensor, Var, params};
+use rand::Rng;
+
+use crate::cell::{Cell, Products, Step, init_params};
+
+/// The long short-term memory cell: its parameters, or whatever stands in their place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lstm<L = ()> {
+    /// Input to gates, [4H, I].
+    pub w_ih: L,
+    /// Hidden to gates, [4H, H].
+    pub w_hh: L,
+    /// The biases beside the input, [4H].
+    pub b_ih: L,
+    /// The biases beside the state, [4H].
+    pub b_hh: L,
+}
+
+params!(Lstm { w_ih: "weight_ih", w_hh: "weight_hh", b_ih: "bias_ih", b_hh: "bias_hh" });
+
+/// The state of an LSTM.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LstmState<L = ()> {
+    /// The hidden state, [B, H]: what the rest of the network sees.
+    pub h: L,
+    /// The cell state, [B, H]: the memory.
+    pub c: L,
+}
+
+params!(LstmState { h: "h", c: "c" });
+
+/// The gate values of one step, each [B, H].
+#[derive(Clone, Debug)]
+pub struct Gates<E> {
+    /// The input gate.
+    pub i: Tensor<E>,
+    /// The forget gate.
+    pub f: Tensor<E>,
+    /// The candidate.
+    pub g: Tensor<E>,
+    /// The output gate.
+    pub o: Tensor<E>,
+    /// tanh(c′).
+    pub tanh_c: Tensor<E>,
+}
+
+impl Cell for Lstm {
+    const NAME: &'static str = "lstm";
+    type State = LstmState;
+    type Saved<E: Element> = Gates<E>;
+
+    fn init<E: Element>(
+        input_size: usize,
+        hidden_size: usize,
+        rng: &mut impl Rng,
+    ) -> Lstm<Tensor<E>> {
+        let [w_ih, w_hh, b_ih, b_hh] = init_params(4, input_size, hidden_size, rng);
+        Lstm { w_ih, w_hh, b_ih, b_hh }
+    }
+
+    fn hidden_size<E: Element>(params: &Lstm<Tensor<E>>) -> usize {
+        params.w_hh.shape()[1]
+    }
+
+    fn zero_state<E: Element>(params: &Lstm<Tensor<E>>, batch: usize) -> LstmState<Tensor<E>> {
+        let zeros = Tensor::zeros(&[batch, Self::hidden_size(params)]);
+        LstmState { h: zeros.clone(), c: zeros }
+    }
+
+    fn output<L>(state: &LstmState<L>) -> &L {
+        &state.h
+    }
+
+    fn output_mut<L>(state: &mut LstmState<L>) -> &mut L {
+        &mut state.h
+    }
+
+    fn step<'t, E: Element>(
+        params: &Lstm<Var<'t, E>>,
+        x: Var<'t, E>,
+        state: &LstmState<Var<'t, E>>,
+    ) -> LstmState<Var<'t, E>> {
+        let LstmState { h, c } = *state;
+        let a = x.matmul(params.w_ih.t()) + params.b_ih; // [B, 4H]
+        let b = h.matmul(params.w_hh.t()) + params.b_hh; // [B, 4H]
+        let [i, f, g, o] = (a + b).chunk(); // each [B, H]
+
+        let (i, f, o) = (i.sigmoid(), f.sigmoid(), o.sigmoid());
+        let g = g.tanh();
+        let c = f * c + i * g;
+        LstmState { h: o * c.tanh(), c }
+    }
+
+    fn forward<E: Element>(
+        params: &Lstm<Tensor<E>>,
+        x: &Tensor<E>,
+        state: &LstmState<Tensor<E>>,
+    ) -> (LstmState<Tensor<E>>, Gates<E>) {
+        let LstmState { h, c } = state;
+        let a = x.matmul(params.w_ih.t()) + &params.b_ih; // [B, 4H]
+        let b = h.matmul(params.w_hh.t()) + &params.b_hh; // [B, 4H]
+        let [i, f, g, o] = (a + b).chunk(); // each [B, H]
+
+        let (i, f, o) = (i.map(E::sigmoid), f.map(E::sigmoid), o.map(E::sigmoid));
+        let g = g.map(E::tanh);
+        let c = &f * c + &i * &g;
+        let tanh_c = c.map(E::tanh);
+        (LstmState { h: &o * &tanh_c, c }, Gates { i, f, g, o, tanh_c })
+    }
+
+    /// ```text
+    /// do = dh′ ⊙ tanh(c′)       dc = dc′ + dh′ ⊙ o ⊙ (1 − tanh²(c′))     two paths into c′
+    /// di = dc ⊙ g               dg = dc ⊙ i                              from c′ = f ⊙ c + i ⊙ g
+    /// df = dc ⊙ c               dc_prev = dc ⊙ f
+    /// da_i = di ⊙ i (1 − i)     da_f = df ⊙ f (1 − f)                    under the sigmoids
+    /// da_g = dg ⊙ (1 − g²)      da_o = do ⊙ o (1 − o)
+    /// ```
+    ///
+    /// Both halves of the sums get (da_i, da_f, da_g, da_o). The memory's own path, dc ⊙ f, meets no
+    /// matrix: that is what keeps gradients alive.
+    fn backward<E: Element>(
+        params: &Lstm<Tensor<E>>,
+        Step { x, state, saved: Gates { i, f, g, o, tanh_c } }: Step<'_, Self, E>,
+        d_next: &LstmState<Tensor<E>>,
+        grads: &mut Lstm<Tensor<E>>,
+    ) -> (Tensor<E>, LstmState<Tensor<E>>) {
+        let LstmState { h, c } = state;
+        let d_o = &d_next.h * tanh_c;
+        let dc = &d_next.c + &d_next.h * o * (1.0 - tanh_c * tanh_c);
+        let da_i = &dc * g * i * (1.0 - i);
+        let da_f = &dc * c * f * (1.0 - f);
+        let da_g = &dc * i * (1.0 - g * g);
+        let da_o = d_o * o * (1.0 - o);
+
+        let da = Tensor::concat(&[&da_i, &da_f, &da_g, &da_o], 1); // [B, 4H]
+        let products = Products {
+            w: [&params.w_ih, &params.w_hh],
+            dw: [&mut grads.w_ih, &mut grads.w_hh],
+            db: [&mut grads.b_ih, &mut grads.b_hh],
+        };
+        let [dx, dh] = products.pull([x, h], [&da, &da]);
+        (dx, LstmState { h: dh, c: dc * f })
+    }
+}

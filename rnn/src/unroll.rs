@@ -1,0 +1,135 @@
+//! The two loops over time: forward, and backpropagation through time.
+//!
+//! ```text
+//! unroll    h_t = f(x_t, h_{t−1})                               t = 0 … T−1
+//! bptt      δ_t = ∂ℓ_t/∂h_t + (∂h_{t+1}/∂h_t)ᵀ δ_{t+1}          t = T−1 … 0
+//!           dθ  = Σ_t (∂h_t/∂θ)ᵀ δ_t
+//! ```
+//!
+//! δ_t is the gradient of the whole loss in h_t. It has two sources: the loss at step t itself, and
+//! step t + 1, to which h_t was an input. Dropping the second (`dhnext` in many codes) gives a gradient
+//! that still trains, only not over time.
+//!
+//! Source: Werbos 1990, "Backpropagation Through Time: What It Does and How to Do It".
+
+use autograd::{Element, Params, Tensor, Var};
+
+use crate::cell::{Cell, StateOf, Step};
+use crate::seq::Seq;
+
+/// All that happened in a forward pass: every state and what each step saved.
+pub struct Trace<C: Cell, E: Element> {
+    /// The inputs.
+    pub xs: Seq<E>,
+    /// The T + 1 states, the initial one first: step t goes from `states[t]` to `states[t + 1]`.
+    pub states: Vec<StateOf<C, Tensor<E>>>,
+    /// What each of the T steps saved for its way back.
+    pub saved: Vec<C::Saved<E>>,
+}
+
+impl<C: Cell, E: Element> Trace<C, E> {
+    /// h_t after each step, [T, B, H].
+    pub fn outputs(&self) -> Tensor<E> {
+        let outputs: Vec<_> = self.states[1..].iter().map(|s| C::output(s).clone()).collect();
+        stack(&outputs, C::output(&self.states[0]).shape())
+    }
+
+    /// The state after the last step: what the next window of a text starts from.
+    pub fn last_state(&self) -> &StateOf<C, Tensor<E>> {
+        self.states.last().expect("a trace has at least the initial state")
+    }
+}
+
+/// Tensors of this shape as entries of a new first axis; there may be none.
+fn stack<E: Element>(tensors: &[Tensor<E>], shape: &[usize]) -> Tensor<E> {
+    match tensors {
+        [] => Tensor::zeros(&[&[0], shape].concat()),
+        _ => Tensor::stack(tensors),
+    }
+}
+
+/// Runs a cell over a sequence by hand, and keeps everything.
+///
+/// Shapes: xs [T, B, I], state [B, H].
+///
+/// # Panics
+///
+/// If the shapes do not fit the parameters, with the sentence of the product that found it.
+#[track_caller]
+pub fn unroll<C: Cell, E: Element>(
+    params: &C::Of<Tensor<E>>,
+    xs: &Seq<E>,
+    initial: &StateOf<C, Tensor<E>>,
+) -> Trace<C, E> {
+    let mut states = vec![initial.map(Tensor::clone)];
+    let mut saved = Vec::with_capacity(xs.seq_len());
+    for t in 0..xs.seq_len() {
+        let (next, kept) = C::forward(params, &xs.step(t), &states[t]);
+        states.push(next);
+        saved.push(kept);
+    }
+    Trace { xs: xs.clone(), states, saved }
+}
+
+/// What backpropagation through time found.
+pub struct Bptt<C: Cell, E: Element> {
+    /// The gradient of the loss in every parameter.
+    pub grads: C::Of<Tensor<E>>,
+    /// In the inputs, [T, B, I].
+    pub d_xs: Tensor<E>,
+    /// In the initial state.
+    pub d_initial: StateOf<C, Tensor<E>>,
+    /// ‖δ_t‖ = ‖∂L/∂h_t‖ for each step, over the whole batch: where the gradient goes in time.
+    pub delta_norms: Vec<f64>,
+}
+
+/// Backpropagation through time, by hand.
+///
+/// `d_outputs` [T, B, H] is what the loss says of each h_t directly, ∂ℓ_t/∂h_t; `d_last` what comes from beyond
+/// the last step, or nothing: then the gradient is cut there, as truncated backpropagation does.
+///
+/// # Panics
+///
+/// If the shapes differ from those of the trace.
+#[track_caller]
+pub fn bptt<C: Cell, E: Element>(
+    params: &C::Of<Tensor<E>>,
+    trace: &Trace<C, E>,
+    d_outputs: &Tensor<E>,
+    d_last: Option<&StateOf<C, Tensor<E>>>,
+) -> Bptt<C, E> {
+    let seq_len = trace.xs.seq_len();
+    let mut grads = params.zeros_like();
+    let mut d_xs = vec![Tensor::scalar(E::ZERO); seq_len];
+    let mut delta_norms = vec![0.0; seq_len];
+    let mut d_state = match d_last {
+        Some(d_last) => d_last.map(Tensor::clone),
+        None => trace.last_state().zeros_like(),
+    };
+    for t in (0..seq_len).rev() {
+        let dh = C::output_mut(&mut d_state);
+        *dh = &*dh + d_outputs.entry(t);
+        delta_norms[t] = dh.norm();
+        let x = trace.xs.step(t);
+        let step = Step { x: &x, state: &trace.states[t], saved: &trace.saved[t] };
+        (d_xs[t], d_state) = C::backward(params, step, &d_state, &mut grads);
+    }
+    let d_xs = stack(&d_xs, &[trace.xs.batch(), trace.xs.features()]);
+    Bptt { grads, d_xs, d_initial: d_state, delta_norms }
+}
+
+/// Runs a cell over the steps x_t, each [B, I], on a tape. Returns h_t after each step and the last state.
+#[track_caller]
+pub fn unroll_on_tape<'t, C: Cell, E: Element>(
+    params: &C::Of<Var<'t, E>>,
+    xs: &[Var<'t, E>],
+    initial: &StateOf<C, Var<'t, E>>,
+) -> (Vec<Var<'t, E>>, StateOf<C, Var<'t, E>>) {
+    let mut state = initial.map(Var::clone);
+    let mut outputs = Vec::with_capacity(xs.len());
+    for &x in xs {
+        state = C::step(params, x, &state);
+        outputs.push(*C::output(&state));
+    }
+    (outputs, state)
+}

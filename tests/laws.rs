@@ -1,0 +1,161 @@
+//! Laws that hold whatever the numbers: of unrolling, of batches, of gradients.
+
+use autograd::draw::Draw;
+use autograd::{Params, Tape, Tensor};
+use proptest::prelude::*;
+use rnn::{Cell, Gru, Lstm, Seq, Vanilla, bptt, unroll};
+use tests::{assert_close, config, distance, rng};
+
+const EXACT: f64 = 1e-13;
+
+/// Splitting a sequence in two changes nothing, as long as the state goes forward over the cut and
+/// its gradient comes back over it.
+fn two_halves_equal_the_whole<C: Cell>(seed: u64, seq_len: usize, cut: usize) {
+    let mut draw = Draw::new(seed, 0, 0);
+    let params = C::init::<f64>(3, 4, &mut rng(seed));
+    let xs = draw.tensor(&[seq_len, 2, 3], -1.0..1.0);
+    let weights = draw.signed_tensor(&[seq_len, 2, 4], 0.5..1.5);
+    let zero = C::zero_state(&params, 2);
+
+    let whole = unroll::<C, f64>(&params, &Seq::time_major(xs.clone()), &zero);
+    let back = bptt::<C, f64>(&params, &whole, &weights, None);
+
+    let part = |x: &Tensor<f64>, from, to| x.slice(0, from, to);
+    let first = unroll::<C, f64>(&params, &Seq::time_major(part(&xs, 0, cut)), &zero);
+    let second_xs = Seq::time_major(part(&xs, cut, seq_len));
+    let second = unroll::<C, f64>(&params, &second_xs, first.last_state());
+    let back_2 = bptt::<C, f64>(&params, &second, &part(&weights, cut, seq_len), None);
+    let carried = Some(&back_2.d_initial);
+    let back_1 = bptt::<C, f64>(&params, &first, &part(&weights, 0, cut), carried);
+
+    let outputs = Tensor::concat(&[&first.outputs(), &second.outputs()], 0);
+    assert!(distance(&outputs, &whole.outputs()) <= EXACT, "outputs");
+    let mut grads = back_1.grads;
+    grads.add_assign(&back_2.grads);
+    assert_close("gradients", &grads, &back.grads, EXACT);
+    assert_close("initial state", &back_1.d_initial, &back.d_initial, EXACT);
+    let norms = [back_1.delta_norms, back_2.delta_norms].concat();
+    assert!(distance(&Tensor::from(norms), &Tensor::from(back.delta_norms)) <= EXACT, "norms");
+}
+
+/// A row of a batch is the same as alone, and the gradient of a batch is the sum over its rows.
+fn a_row_of_a_batch_equals_the_row_alone<C: Cell>(seed: u64, batch: usize, seq_len: usize) {
+    let mut draw = Draw::new(seed, 0, 0);
+    let params = C::init::<f64>(3, 4, &mut rng(seed));
+    let xs = draw.tensor(&[seq_len, batch, 3], -1.0..1.0);
+    let weights = draw.signed_tensor(&[seq_len, batch, 4], 0.5..1.5);
+    let initial = C::zero_state(&params, batch).map(|z| draw.tensor(z.shape(), -1.0..1.0));
+
+    let all = unroll::<C, f64>(&params, &Seq::time_major(xs.clone()), &initial);
+    let back = bptt::<C, f64>(&params, &all, &weights, None);
+    let mut sum = params.zeros_like();
+    for b in 0..batch {
+        let row = |x: &Tensor<f64>| x.slice(1, b, b + 1);
+        let state = initial.map(|s| s.slice(0, b, b + 1));
+        let alone = unroll::<C, f64>(&params, &Seq::time_major(row(&xs)), &state);
+        assert!(distance(&alone.outputs(), &row(&all.outputs())) <= EXACT, "outputs of row {b}");
+        let back_row = bptt::<C, f64>(&params, &alone, &row(&weights), None);
+        assert!(distance(&back_row.d_xs, &row(&back.d_xs)) <= EXACT, "inputs of row {b}");
+        sum.add_assign(&back_row.grads);
+    }
+    assert_close("gradients", &sum, &back.grads, EXACT);
+}
+
+macro_rules! for_each_cell {
+    ($($cell:ident $module:ident;)*) => { $(mod $module {
+        use super::*;
+
+        proptest! {
+            #![proptest_config(config(64, file!()))]
+
+            #[test]
+            fn two_halves_equal_the_whole(seed: u64, seq_len in 2..20_usize, cut in 0.0..=1.0) {
+                let cut = (seq_len as f64 * cut) as usize;
+                super::two_halves_equal_the_whole::<$cell>(seed, seq_len, cut);
+            }
+
+            #[test]
+            fn a_row_of_a_batch_equals_the_row_alone(seed: u64, batch in 1..6_usize, seq_len in 1..9_usize) {
+                super::a_row_of_a_batch_equals_the_row_alone::<$cell>(seed, batch, seq_len);
+            }
+        }
+
+        #[test]
+        fn no_steps_give_no_outputs_and_the_state_back() {
+            let params = $cell::init::<f64>(3, 4, &mut rng(0));
+            let state = $cell::zero_state(&params, 2).map(|z| z + 0.5);
+            let trace = unroll::<$cell, f64>(&params, &Seq::time_major(Tensor::zeros(&[0, 2, 3])), &state);
+            assert_eq!(trace.outputs().shape(), [0, 2, 4]);
+            assert_eq!(trace.last_state(), &state);
+            let back = bptt::<$cell, f64>(&params, &trace, &Tensor::zeros(&[0, 2, 4]), Some(&state));
+            assert_eq!(back.d_xs.shape(), [0, 2, 3]);
+            assert_eq!(back.d_initial, state);
+        }
+    })* };
+}
+
+for_each_cell! {
+    Vanilla vanilla;
+    Gru gru;
+    Lstm lstm;
+}
+
+#[test]
+fn batch_major_is_time_major_with_two_axes_exchanged() {
+    let rows = Tensor::from_fn(&[2, 3, 4], |i| i as f64);
+    let seq = Seq::batch_major(&rows);
+    assert_eq!((seq.seq_len(), seq.batch(), seq.features()), (3, 2, 4));
+    for t in 0..3 {
+        for b in 0..2 {
+            for k in 0..4 {
+                assert_eq!(seq.step(t).at(&[b, k]), rows.at(&[b, t, k]));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_variable_used_twice_gets_both_gradients() {
+    let tape = Tape::new();
+    let x = tape.leaf(Tensor::from([3.0]));
+    let y = (x * x + x).sum();
+    assert_eq!(tape.backward(y).of(x).data(), [7.0]);
+}
+
+#[test]
+fn a_tape_can_be_walked_twice_with_the_same_result() {
+    let tape = Tape::new();
+    let x = tape.leaf(Tensor::from([0.3, -0.4]));
+    let y = (x.tanh() * x).sum();
+    assert_eq!(tape.backward(y).of(x), tape.backward(y).of(x));
+}
+
+#[test]
+fn nothing_goes_back_through_detach() {
+    let tape = Tape::new();
+    let x = tape.leaf(Tensor::from([2.0]));
+    let y = (x.detach() * x).sum();
+    assert_eq!(tape.backward(y).of(x).data(), [2.0]);
+}
+
+#[test]
+fn gradients_can_be_sent_to_another_thread() {
+    let tape = Tape::new();
+    let x = tape.leaf(Tensor::from([2.0]));
+    let grads = tape.backward((x * x).sum());
+    let moved = std::thread::spawn(move || grads).join().expect("the thread returns them");
+    assert_eq!(moved.of(x).data(), [4.0]);
+}
+
+#[test]
+fn a_zero_cotangent_gives_a_zero_gradient_even_at_a_pole() {
+    let tape = Tape::new();
+    let x = tape.leaf(Tensor::from([0.0_f64, 4.0]));
+    let mask = tape.constant(Tensor::from([0.0, 1.0]));
+    for y in [x.sqrt(), x.powf(-0.5), x.ln()] {
+        let kept = (y * mask).slice(0, 1, 2).sum();
+        let gradient = tape.backward(kept).of(x);
+        assert_eq!(gradient.at(&[0]), 0.0);
+        assert!(gradient.at(&[1]).is_finite());
+    }
+}
