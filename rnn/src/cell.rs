@@ -85,7 +85,7 @@ pub trait Cell: Family {
 }
 
 /// What happened at one step: all that a backward step looks at.
-pub struct Step<'a, C: Cell + ?Sized, E: Element> {
+pub struct Step<'a, C: Cell, E: Element> {
     /// The input, [B, I].
     pub x: &'a Tensor<E>,
     /// The state before the step.

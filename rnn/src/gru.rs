@@ -20,13 +20,13 @@ use crate::cell::{Cell, Hidden, Products, Step, init_params};
 /// The gated recurrent unit: its parameters, or whatever stands in their place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gru<L = ()> {
-    /// Input to gates, [3H, I].
+    /// Input to gates, `[3H, I]`.
     pub w_ih: L,
-    /// Hidden to gates, [3H, H].
+    /// Hidden to gates, `[3H, H]`.
     pub w_hh: L,
-    /// The biases beside the input, [3H].
+    /// The biases beside the input, `[3H]`.
     pub b_ih: L,
-    /// The biases beside the state, [3H].
+    /// The biases beside the state, `[3H]`.
     pub b_hh: L,
 }
 

@@ -146,9 +146,9 @@ impl<C: Cell, E: Element> LanguageModel<C, Tensor<E>> {
         let outputs = trace.outputs(); // [T, B, H]
 
         // The loss, and dL/dscores = (softmax − onehot) / (T·B).
-        let cross_entropy = CrossEntropy { targets: targets.into() };
-        let loss = cross_entropy.forward([&scores])?;
-        let [d_scores] = cross_entropy.vjp([&scores], &loss, &Tensor::scalar(E::ONE));
+        let op = CrossEntropy { targets: targets.into() };
+        let loss = op.forward([&scores])?;
+        let [d_scores] = op.vjp([&scores], &loss, &Tensor::scalar(E::ONE));
         let d_scores = d_scores.into_dense(scores.shape());
 
         // Through the head to ∂ℓ_t/∂h_t, and from there back in time.
@@ -195,6 +195,16 @@ impl<'t, C: Cell, E: Element> LanguageModel<C, Var<'t, E>> {
         let (outputs, _) = unroll_on_tape::<C, E>(&self.rnn, &xs, state);
         self.head.on_tape(Var::concat(&outputs, 0)).try_cross_entropy(targets)
     }
+}
+
+/// The mean cross-entropy between scores [T·B, V] and targets, in nats a symbol.
+///
+/// # Errors
+///
+/// If a target is not below V, or there are not as many as rows.
+pub fn cross_entropy<E: Element>(scores: &Tensor<E>, targets: &[usize]) -> Result<E, Error> {
+    let op = CrossEntropy { targets: targets.into() };
+    Ok(op.forward([scores])?.item())
 }
 
 /// [T, B, F] as [T·B, F].

@@ -20,7 +20,7 @@
 //! ```
 //!
 //! A cell is one file: its equations, its step on the tape ([`Cell::step`]), and its step by hand,
-//! forward and backward. [`unroll`] and [`bptt`] are the loops over time. Parameters carry PyTorch's
+//! forward and backward. [`unroll()`] and [`bptt`] are the loops over time. Parameters carry PyTorch's
 //! names, shapes and row order.
 
 // In reading order; each module uses only those above it.
@@ -32,6 +32,10 @@ pub mod lstm;
 pub mod unroll;
 pub mod linear;
 pub mod language_model;
+pub mod text;
+pub mod streams;
+pub mod decode;
+pub mod checkpoint;
 
 pub use cell::{Cell, Hidden, StateOf};
 pub use gru::Gru;

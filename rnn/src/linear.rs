@@ -5,7 +5,7 @@
 //! dW += dyᵀ x        db += Σ_N dy        dx = dy W
 //! ```
 //!
-//! Shapes: x [N, I], W [O, I], b [O], y [N, O]. Names and initialisation as PyTorch's nn.Linear.
+//! Shapes: x [N, I], W [O, I], b `[O]`, y [N, O]. Names and initialisation as PyTorch's nn.Linear.
 
 use autograd::{Element, Tensor, Var, init, params};
 use rand::Rng;
@@ -13,9 +13,9 @@ use rand::Rng;
 /// A linear layer: its parameters, or whatever stands in their place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Linear<L = ()> {
-    /// The weights W, [O, I].
+    /// The weights W, `[O, I]`.
     pub weight: L,
-    /// The bias b, [O].
+    /// The bias b, `[O]`.
     pub bias: L,
 }
 

@@ -21,13 +21,13 @@ use crate::cell::{Cell, Products, Step, init_params};
 /// The long short-term memory cell: its parameters, or whatever stands in their place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lstm<L = ()> {
-    /// Input to gates, [4H, I].
+    /// Input to gates, `[4H, I]`.
     pub w_ih: L,
-    /// Hidden to gates, [4H, H].
+    /// Hidden to gates, `[4H, H]`.
     pub w_hh: L,
-    /// The biases beside the input, [4H].
+    /// The biases beside the input, `[4H]`.
     pub b_ih: L,
-    /// The biases beside the state, [4H].
+    /// The biases beside the state, `[4H]`.
     pub b_hh: L,
 }
 

@@ -15,13 +15,13 @@ use crate::cell::{Cell, Hidden, Products, Step, init_params};
 /// The vanilla cell: its parameters, or whatever stands in their place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Vanilla<L = ()> {
-    /// Input to hidden, [H, I].
+    /// Input to hidden, `[H, I]`.
     pub w_ih: L,
-    /// Hidden to hidden, [H, H].
+    /// Hidden to hidden, `[H, H]`.
     pub w_hh: L,
-    /// The bias beside the input, [H].
+    /// The bias beside the input, `[H]`.
     pub b_ih: L,
-    /// The bias beside the state, [H].
+    /// The bias beside the state, `[H]`.
     pub b_hh: L,
 }
 
