@@ -8,6 +8,8 @@
     reason = "matrixmultiply's interface is raw pointers; lengths are asserted beside each call"
 )]
 
+use crate::element::Element;
+
 /// The sizes of a product and how its factors lie in memory.
 ///
 /// ```text
@@ -65,6 +67,16 @@ macro_rules! real_product {
         ) {
             factors.assert_lengths(a.len(), b.len(), c.len());
             let Factors { m, k, n, .. } = factors;
+            if m == 1 || k == 1 {
+                if !accumulate {
+                    c.fill(0.0);
+                }
+                return match (m, factors.b_transposed) {
+                    (1, true) => add_dots(a, b, c),
+                    (1, false) => add_rows(a, b, c),
+                    _ => add_outer(a, b, c),
+                };
+            }
             let (row_a, column_a) = factors.a_strides();
             let (row_b, column_b) = factors.b_strides();
             let beta = if accumulate { 1.0 } else { 0.0 };
@@ -92,6 +104,54 @@ macro_rules! real_product {
     };
 }
 
+/// c_j += Σ_l a_l b_jl: a row times a matrix that is stored by columns.
+///
+/// matrixmultiply copies its factors into another order first, which pays if each is used many times.
+/// With one row nothing is used twice, so this and the next two are plain loops.
+fn add_dots<E: Element>(a: &[E], b: &[E], c: &mut [E]) {
+    if a.is_empty() {
+        return;
+    }
+    for (c, row) in c.iter_mut().zip(b.chunks_exact(a.len())) {
+        *c += dot(a, row);
+    }
+}
+
+/// Σ a b in 16 sums side by side, which the compiler keeps in vector registers.
+fn dot<E: Element>(a: &[E], b: &[E]) -> E {
+    const LANES: usize = 16;
+    let (blocks_a, rest_a) = a.as_chunks::<LANES>();
+    let (blocks_b, rest_b) = b.as_chunks::<LANES>();
+    let mut sums = [E::ZERO; LANES];
+    for (a, b) in blocks_a.iter().zip(blocks_b) {
+        for lane in 0..LANES {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    let rest: E = rest_a.iter().zip(rest_b).map(|(&a, &b)| a * b).sum();
+    sums.into_iter().sum::<E>() + rest
+}
+
+/// c_j += Σ_l a_l b_lj: a row times a matrix that is stored by rows.
+fn add_rows<E: Element>(a: &[E], b: &[E], c: &mut [E]) {
+    if c.is_empty() {
+        return;
+    }
+    for (&a, row) in a.iter().zip(b.chunks_exact(c.len())) {
+        c.iter_mut().zip(row).for_each(|(c, &b)| *c += a * b);
+    }
+}
+
+/// c_ij += a_i b_j: a column times a row.
+fn add_outer<E: Element>(a: &[E], b: &[E], c: &mut [E]) {
+    if b.is_empty() {
+        return;
+    }
+    for (&a, row) in a.iter().zip(c.chunks_exact_mut(b.len())) {
+        row.iter_mut().zip(b).for_each(|(c, &b)| *c += a * b);
+    }
+}
+
 real_product!(f32_product, f32, matrixmultiply::sgemm);
 real_product!(f64_product, f64, matrixmultiply::dgemm);
 
@@ -116,7 +176,18 @@ mod tests {
 
     #[test]
     fn every_layout_equals_three_loops() {
-        for (m, k, n) in [(1, 1, 1), (2, 3, 4), (5, 1, 7), (9, 17, 8), (0, 3, 2), (3, 0, 2)] {
+        for (m, k, n) in [
+            (1, 1, 1),
+            (2, 3, 4),
+            (5, 1, 7),
+            (9, 17, 8),
+            (0, 3, 2),
+            (3, 0, 2),
+            (1, 37, 9),
+            (1, 0, 4),
+            (1, 3, 0),
+            (4, 1, 0),
+        ] {
             for flags in 0..4 {
                 let factors =
                     Factors { m, k, n, a_transposed: flags & 1 > 0, b_transposed: flags & 2 > 0 };

@@ -124,7 +124,7 @@ impl<'t, E: Element> Var<'t, E> {
         parts
     }
 
-    /// Entry `index` of the first axis, without that axis: x[t] of a time-major sequence.
+    /// Entry `index` of the first axis, without that axis: `x[t]` of a time-major sequence.
     #[track_caller]
     pub fn entry(self, index: usize) -> Self {
         let rest = self.value().shape().get(1..).unwrap_or(&[]).to_vec();

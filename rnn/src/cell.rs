@@ -65,17 +65,30 @@ pub trait Cell: Family {
         state: &StateOf<Self, Var<'t, E>>,
     ) -> StateOf<Self, Var<'t, E>>;
 
-    /// One step by hand: the next state, and what the backward step needs.
+    /// The part of a step that sees only the input: a = W_ih x + b_ih, [N, I] to [N, A] with A numbers that
+    /// the rest of the step starts from. It is the same for any number of rows, so that [`unroll()`](crate::unroll())
+    /// does it once, for all steps together.
+    fn input<E: Element>(params: &Self::Of<Tensor<E>>, xs: &Tensor<E>) -> Tensor<E>;
+
+    /// The way back from a to x: adds to the gradients of the parameters and returns dx.
+    fn input_backward<E: Element>(
+        params: &Self::Of<Tensor<E>>,
+        xs: &Tensor<E>,
+        da: &Tensor<E>,
+        grads: &mut Self::Of<Tensor<E>>,
+    ) -> Tensor<E>;
+
+    /// The rest of a step by hand, from a [B, A]: the next state, and what the backward step needs.
     fn forward<E: Element>(
         params: &Self::Of<Tensor<E>>,
-        x: &Tensor<E>,
+        a: &Tensor<E>,
         state: &StateOf<Self, Tensor<E>>,
     ) -> (StateOf<Self, Tensor<E>>, Self::Saved<E>);
 
     /// One step backwards by hand.
     ///
     /// Takes ∂L/∂(next state), adds this step's share to the gradients of the parameters, and returns
-    /// ∂L/∂x and ∂L/∂(state before the step).
+    /// ∂L/∂a and ∂L/∂(state before the step).
     fn backward<E: Element>(
         params: &Self::Of<Tensor<E>>,
         step: Step<'_, Self, E>,
@@ -86,39 +99,29 @@ pub trait Cell: Family {
 
 /// What happened at one step: all that a backward step looks at.
 pub struct Step<'a, C: Cell, E: Element> {
-    /// The input, [B, I].
-    pub x: &'a Tensor<E>,
     /// The state before the step.
     pub state: &'a StateOf<C, Tensor<E>>,
     /// What the forward step kept.
     pub saved: &'a C::Saved<E>,
 }
 
-/// What all cells of this crate do at the end of a backward step, given the gradients in
-/// a = W_ih x + b_ih and in b = W_hh h + b_hh:
+/// The way back through y = x Wᵀ + b, where the same W and b may be used again and again:
 ///
 /// ```text
-/// dW_ih += daᵀ x        db_ih += Σ_B da        dx = da W_ih
-/// dW_hh += dbᵀ h        db_hh += Σ_B db        dh = db W_hh
+/// dW += dyᵀ x        db += Σ dy over the rows        dx = dy W
 /// ```
 ///
 /// The `+=` is what makes it backpropagation *through time*: one matrix, used at every step.
-pub(crate) struct Products<'a, E> {
-    pub(crate) w: [&'a Tensor<E>; 2],
-    pub(crate) dw: [&'a mut Tensor<E>; 2],
-    pub(crate) db: [&'a mut Tensor<E>; 2],
-}
-
-impl<E: Element> Products<'_, E> {
-    /// Adds to the gradients of weights and biases; returns [dx, dh].
-    pub(crate) fn pull(self, inputs: [&Tensor<E>; 2], d: [&Tensor<E>; 2]) -> [Tensor<E>; 2] {
-        let Self { w, dw, db } = self;
-        for (((dw, db), input), d) in dw.into_iter().zip(db).zip(inputs).zip(d) {
-            dw.add_matmul(d.t(), input);
-            *db = &*db + d.sum_over(&[0]);
-        }
-        [d[0].matmul(w[0]), d[1].matmul(w[1])]
-    }
+pub fn affine_backward<E: Element>(
+    w: &Tensor<E>,
+    x: &Tensor<E>,
+    dy: &Tensor<E>,
+    dw: &mut Tensor<E>,
+    db: &mut Tensor<E>,
+) -> Tensor<E> {
+    dw.add_matmul(dy.t(), x);
+    *db = &*db + dy.sum_over(&[0]);
+    dy.matmul(w)
 }
 
 /// The four parameters that a cell with `gates` blocks of rows has in PyTorch, in PyTorch's order.

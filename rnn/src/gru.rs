@@ -15,7 +15,7 @@
 use autograd::{Element, Tensor, Var, params};
 use rand::Rng;
 
-use crate::cell::{Cell, Hidden, Products, Step, init_params};
+use crate::cell::{Cell, Hidden, Step, affine_backward, init_params};
 
 /// The gated recurrent unit: its parameters, or whatever stands in their place.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,13 +90,26 @@ impl Cell for Gru {
         Hidden { h: (1.0 - z) * n + z * h }
     }
 
+    fn input<E: Element>(params: &Gru<Tensor<E>>, xs: &Tensor<E>) -> Tensor<E> {
+        xs.matmul(params.w_ih.t()) + &params.b_ih
+    }
+
+    fn input_backward<E: Element>(
+        params: &Gru<Tensor<E>>,
+        xs: &Tensor<E>,
+        da: &Tensor<E>,
+        grads: &mut Gru<Tensor<E>>,
+    ) -> Tensor<E> {
+        affine_backward(&params.w_ih, xs, da, &mut grads.w_ih, &mut grads.b_ih)
+    }
+
     fn forward<E: Element>(
         params: &Gru<Tensor<E>>,
-        x: &Tensor<E>,
+        a: &Tensor<E>,
         state: &Hidden<Tensor<E>>,
     ) -> (Hidden<Tensor<E>>, Gates<E>) {
         let h = &state.h;
-        let [r_x, z_x, n_x] = (x.matmul(params.w_ih.t()) + &params.b_ih).chunk(); // each [B, H]
+        let [r_x, z_x, n_x] = a.chunk(); // each [B, H]
         let [r_h, z_h, n_h] = (h.matmul(params.w_hh.t()) + &params.b_hh).chunk(); // each [B, H]
 
         let r = (r_x + r_h).map(E::sigmoid);
@@ -113,11 +126,11 @@ impl Cell for Gru {
     /// da_r = dr ⊙ r (1 − r)     da_z = dz ⊙ z (1 − z)     under the sigmoids
     /// ```
     ///
-    /// The input half of the sums gets (da_r, da_z, da_n), the hidden half (da_r, da_z, dn_h), and h
-    /// has one more path, straight through the update gate: dh = dh′ ⊙ z + …
+    /// The input half of the sums, W_ih x + b_ih, gets (da_r, da_z, da_n), the hidden half, W_hh h + b_hh,
+    /// gets (da_r, da_z, dn_h), and h has one more path, straight through the update gate: dh = dh′ ⊙ z + …
     fn backward<E: Element>(
         params: &Gru<Tensor<E>>,
-        Step { x, state, saved: Gates { r, z, n, n_h } }: Step<'_, Self, E>,
+        Step { state, saved: Gates { r, z, n, n_h } }: Step<'_, Self, E>,
         d_next: &Hidden<Tensor<E>>,
         grads: &mut Gru<Tensor<E>>,
     ) -> (Tensor<E>, Hidden<Tensor<E>>) {
@@ -130,14 +143,9 @@ impl Cell for Gru {
         let da_r = dr * r * (1.0 - r);
         let da_z = dz * z * (1.0 - z);
 
-        let d_x_half = Tensor::concat(&[&da_r, &da_z, &da_n], 1); // [B, 3H]
-        let d_h_half = Tensor::concat(&[&da_r, &da_z, &dn_h], 1); // [B, 3H]
-        let products = Products {
-            w: [&params.w_ih, &params.w_hh],
-            dw: [&mut grads.w_ih, &mut grads.w_hh],
-            db: [&mut grads.b_ih, &mut grads.b_hh],
-        };
-        let [dx, dh] = products.pull([x, h], [&d_x_half, &d_h_half]);
-        (dx, Hidden { h: dh_next * z + dh })
+        let da = Tensor::concat(&[&da_r, &da_z, &da_n], 1); // [B, 3H]
+        let db = Tensor::concat(&[&da_r, &da_z, &dn_h], 1); // [B, 3H]
+        let dh = affine_backward(&params.w_hh, h, &db, &mut grads.w_hh, &mut grads.b_hh);
+        (da, Hidden { h: dh_next * z + dh })
     }
 }

@@ -7,8 +7,10 @@
 //!
 //! Shapes: x [N, I], W [O, I], b `[O]`, y [N, O]. Names and initialisation as PyTorch's nn.Linear.
 
-use autograd::{Element, Tensor, Var, init, params};
+use autograd::{Element, Params, Tensor, Var, init, params};
 use rand::Rng;
+
+use crate::cell::affine_backward;
 
 /// A linear layer: its parameters, or whatever stands in their place.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,7 +66,8 @@ impl<E: Element> Linear<Tensor<E>> {
     /// If the shapes are not those of a forward pass.
     #[track_caller]
     pub fn backward(&self, x: &Tensor<E>, dy: &Tensor<E>) -> (Self, Tensor<E>) {
-        let grads = Linear { weight: dy.t().matmul(x), bias: dy.sum_over(&[0]) };
-        (grads, dy.matmul(&self.weight))
+        let mut grads = self.map(|w| Tensor::zeros(w.shape()));
+        let dx = affine_backward(&self.weight, x, dy, &mut grads.weight, &mut grads.bias);
+        (grads, dx)
     }
 }

@@ -16,7 +16,7 @@
 use autograd::{Element, Tensor, Var, params};
 use rand::Rng;
 
-use crate::cell::{Cell, Products, Step, init_params};
+use crate::cell::{Cell, Step, affine_backward, init_params};
 
 /// The long short-term memory cell: its parameters, or whatever stands in their place.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,13 +106,25 @@ impl Cell for Lstm {
         LstmState { h: o * c.tanh(), c }
     }
 
+    fn input<E: Element>(params: &Lstm<Tensor<E>>, xs: &Tensor<E>) -> Tensor<E> {
+        xs.matmul(params.w_ih.t()) + &params.b_ih
+    }
+
+    fn input_backward<E: Element>(
+        params: &Lstm<Tensor<E>>,
+        xs: &Tensor<E>,
+        da: &Tensor<E>,
+        grads: &mut Lstm<Tensor<E>>,
+    ) -> Tensor<E> {
+        affine_backward(&params.w_ih, xs, da, &mut grads.w_ih, &mut grads.b_ih)
+    }
+
     fn forward<E: Element>(
         params: &Lstm<Tensor<E>>,
-        x: &Tensor<E>,
+        a: &Tensor<E>,
         state: &LstmState<Tensor<E>>,
     ) -> (LstmState<Tensor<E>>, Gates<E>) {
         let LstmState { h, c } = state;
-        let a = x.matmul(params.w_ih.t()) + &params.b_ih; // [B, 4H]
         let b = h.matmul(params.w_hh.t()) + &params.b_hh; // [B, 4H]
         let [i, f, g, o] = (a + b).chunk(); // each [B, H]
 
@@ -135,7 +147,7 @@ impl Cell for Lstm {
     /// matrix: that is what keeps gradients alive.
     fn backward<E: Element>(
         params: &Lstm<Tensor<E>>,
-        Step { x, state, saved: Gates { i, f, g, o, tanh_c } }: Step<'_, Self, E>,
+        Step { state, saved: Gates { i, f, g, o, tanh_c } }: Step<'_, Self, E>,
         d_next: &LstmState<Tensor<E>>,
         grads: &mut Lstm<Tensor<E>>,
     ) -> (Tensor<E>, LstmState<Tensor<E>>) {
@@ -148,12 +160,7 @@ impl Cell for Lstm {
         let da_o = d_o * o * (1.0 - o);
 
         let da = Tensor::concat(&[&da_i, &da_f, &da_g, &da_o], 1); // [B, 4H]
-        let products = Products {
-            w: [&params.w_ih, &params.w_hh],
-            dw: [&mut grads.w_ih, &mut grads.w_hh],
-            db: [&mut grads.b_ih, &mut grads.b_hh],
-        };
-        let [dx, dh] = products.pull([x, h], [&da, &da]);
-        (dx, LstmState { h: dh, c: dc * f })
+        let dh = affine_backward(&params.w_hh, h, &da, &mut grads.w_hh, &mut grads.b_hh);
+        (da, LstmState { h: dh, c: dc * f })
     }
 }

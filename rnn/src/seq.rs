@@ -73,4 +73,21 @@ impl<E: Element> Seq<E> {
     pub fn steps(&self) -> &Tensor<E> {
         &self.steps
     }
+
+    /// The rows of all steps, [T·B, F], without a copy.
+    pub fn flat(&self) -> Tensor<E> {
+        self.steps.reshape(&[self.seq_len() * self.batch(), self.features()])
+    }
+
+    /// The sequence of `f` of all rows at once, [T·B, F] to [T·B, G].
+    ///
+    /// # Panics
+    ///
+    /// If `f` does not return as many rows.
+    #[track_caller]
+    pub fn map_flat(&self, f: impl FnOnce(&Tensor<E>) -> Tensor<E>) -> Self {
+        let rows = f(&self.flat());
+        let features = rows.shape().last().copied().unwrap_or(0);
+        Self { steps: rows.reshape(&[self.seq_len(), self.batch(), features]) }
+    }
 }

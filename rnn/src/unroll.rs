@@ -61,10 +61,11 @@ pub fn unroll<C: Cell, E: Element>(
     xs: &Seq<E>,
     initial: &StateOf<C, Tensor<E>>,
 ) -> Trace<C, E> {
+    let inputs = xs.map_flat(|rows| C::input(params, rows)); // a_t for all t, in one product
     let mut states = vec![initial.map(Tensor::clone)];
     let mut saved = Vec::with_capacity(xs.seq_len());
     for t in 0..xs.seq_len() {
-        let (next, kept) = C::forward(params, &xs.step(t), &states[t]);
+        let (next, kept) = C::forward(params, &inputs.step(t), &states[t]);
         states.push(next);
         saved.push(kept);
     }
@@ -100,7 +101,7 @@ pub fn bptt<C: Cell, E: Element>(
 ) -> Bptt<C, E> {
     let seq_len = trace.xs.seq_len();
     let mut grads = params.zeros_like();
-    let mut d_xs = vec![Tensor::scalar(E::ZERO); seq_len];
+    let mut d_inputs = Vec::with_capacity(seq_len);
     let mut delta_norms = vec![0.0; seq_len];
     let mut d_state = match d_last {
         Some(d_last) => d_last.map(Tensor::clone),
@@ -110,11 +111,18 @@ pub fn bptt<C: Cell, E: Element>(
         let dh = C::output_mut(&mut d_state);
         *dh = &*dh + d_outputs.entry(t);
         delta_norms[t] = dh.norm();
-        let x = trace.xs.step(t);
-        let step = Step { x: &x, state: &trace.states[t], saved: &trace.saved[t] };
-        (d_xs[t], d_state) = C::backward(params, step, &d_state, &mut grads);
+        let step = Step { state: &trace.states[t], saved: &trace.saved[t] };
+        let (da, d_previous) = C::backward(params, step, &d_state, &mut grads);
+        d_inputs.push(da);
+        d_state = d_previous;
     }
-    let d_xs = stack(&d_xs, &[trace.xs.batch(), trace.xs.features()]);
+    let mut d_xs = Tensor::zeros(trace.xs.steps().shape());
+    if seq_len > 0 {
+        let d_inputs: Vec<_> = d_inputs.iter().rev().collect();
+        let d_inputs = Tensor::concat(&d_inputs, 0); // [T·B, A]
+        let rows = C::input_backward(params, &trace.xs.flat(), &d_inputs, &mut grads);
+        d_xs = rows.reshape(d_xs.shape());
+    }
     Bptt { grads, d_xs, d_initial: d_state, delta_norms }
 }
 

@@ -10,7 +10,7 @@
 use autograd::{Element, Tensor, Var, params};
 use rand::Rng;
 
-use crate::cell::{Cell, Hidden, Products, Step, init_params};
+use crate::cell::{Cell, Hidden, Step, affine_backward, init_params};
 
 /// The vanilla cell: its parameters, or whatever stands in their place.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,14 +69,25 @@ impl Cell for Vanilla {
         Hidden { h: (a + b).tanh() }
     }
 
+    fn input<E: Element>(params: &Vanilla<Tensor<E>>, xs: &Tensor<E>) -> Tensor<E> {
+        xs.matmul(params.w_ih.t()) + &params.b_ih
+    }
+
+    fn input_backward<E: Element>(
+        params: &Vanilla<Tensor<E>>,
+        xs: &Tensor<E>,
+        da: &Tensor<E>,
+        grads: &mut Vanilla<Tensor<E>>,
+    ) -> Tensor<E> {
+        affine_backward(&params.w_ih, xs, da, &mut grads.w_ih, &mut grads.b_ih)
+    }
+
     fn forward<E: Element>(
         params: &Vanilla<Tensor<E>>,
-        x: &Tensor<E>,
+        a: &Tensor<E>,
         state: &Hidden<Tensor<E>>,
     ) -> (Hidden<Tensor<E>>, Tensor<E>) {
-        let Vanilla { w_ih, w_hh, b_ih, b_hh } = params;
-        let a = x.matmul(w_ih.t()) + b_ih; // [B, H]
-        let b = state.h.matmul(w_hh.t()) + b_hh; // [B, H]
+        let b = state.h.matmul(params.w_hh.t()) + &params.b_hh; // [B, H]
         let h = (a + b).map(E::tanh);
         (Hidden { h: h.clone() }, h)
     }
@@ -85,20 +96,15 @@ impl Cell for Vanilla {
     /// da = dh′ ⊙ (1 − h′²)        the gradient in the sum under the tanh
     /// ```
     ///
-    /// and from there the products of [`Cell`]'s other steps: both halves of the sum get da.
+    /// Both halves of the sum, W_ih x + b_ih and W_hh h + b_hh, get da.
     fn backward<E: Element>(
         params: &Vanilla<Tensor<E>>,
-        Step { x, state, saved: h_next }: Step<'_, Self, E>,
+        Step { state, saved: h_next }: Step<'_, Self, E>,
         d_next: &Hidden<Tensor<E>>,
         grads: &mut Vanilla<Tensor<E>>,
     ) -> (Tensor<E>, Hidden<Tensor<E>>) {
         let da = &d_next.h * (1.0 - h_next * h_next);
-        let products = Products {
-            w: [&params.w_ih, &params.w_hh],
-            dw: [&mut grads.w_ih, &mut grads.w_hh],
-            db: [&mut grads.b_ih, &mut grads.b_hh],
-        };
-        let [dx, dh] = products.pull([x, &state.h], [&da, &da]);
-        (dx, Hidden { h: dh })
+        let dh = affine_backward(&params.w_hh, &state.h, &da, &mut grads.w_hh, &mut grads.b_hh);
+        (da, Hidden { h: dh })
     }
 }

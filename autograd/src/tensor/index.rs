@@ -36,7 +36,7 @@ impl<E: Element> Tensor<E> {
         Ok(Tensor::from_parts(shape.with(axis, end - start), numbers))
     }
 
-    /// Entry `index` of the first axis, without that axis and without a copy: x[t] of a
+    /// Entry `index` of the first axis, without that axis and without a copy: `x[t]` of a
     /// time-major sequence.
     ///
     /// # Panics
