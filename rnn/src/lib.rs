@@ -45,3 +45,8 @@ pub use lstm::{Lstm, LstmState};
 pub use seq::Seq;
 pub use unroll::{Bptt, Trace, bptt, unroll, unroll_on_tape};
 pub use vanilla::Vanilla;
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

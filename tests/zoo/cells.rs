@@ -1,0 +1,402 @@
+//! Faults in backpropagation through time by hand.
+//!
+//! A whole sequence is one op: forward is the cell over all steps, its derivative the loop backwards, written
+//! out here with a place for each fault. Parameters, inputs and initial state are checked.
+
+use std::marker::PhantomData;
+
+use autograd::draw::Draw;
+use autograd::gradcheck::Function;
+use autograd::ops::{Contribution, Describe, OpMany};
+use autograd::{Element, Error, Params, Tape, Tensor, Var};
+use rnn::cell::Step;
+use rnn::{Cell, Gru, Hidden, Lstm, LstmState, Seq, StateOf, Vanilla, unroll};
+use tests::rng;
+
+use super::{Derivative, Entry, Named, Right, Wrong, function};
+
+/// What goes wrong.
+#[derive(Clone, Copy, PartialEq)]
+enum Slip {
+    None,
+    DhNextDropped,
+    FirstStepSkipped,
+    StateAfter,
+    Overwritten,
+    Forgetting,
+    BiasLost,
+    UpdatePathMissing,
+    ResetOnWrongHalf,
+    BiasOfInputHalf,
+    SecondPathMissing,
+    GatesExchanged,
+    ForgetGateMissing,
+}
+
+pub(super) fn entries() -> Vec<Entry> {
+    vec![
+        // The commonest slip in BPTT by hand. It trains, but not over time.
+        function(
+            "rnn: dhnext dropped",
+            "δ_t = ∂ℓ_t/∂h_t, without what comes back from step t + 1",
+            "weight_ih",
+            |d, draw| VanillaByHand::sample(d, Slip::DhNextDropped, 3, true, draw),
+        )
+        .hidden_by("a sequence of one step", |d, draw| {
+            VanillaByHand::sample(d, Slip::DhNextDropped, 1, true, draw)
+        }),
+        function(
+            "rnn: first step skipped",
+            "the loop backwards ends at t = 1",
+            "weight_ih",
+            |d, draw| VanillaByHand::sample(d, Slip::FirstStepSkipped, 3, true, draw),
+        ),
+        function(
+            "rnn: state after the step",
+            "dW_hh = Σ da_tᵀ h_t, not Σ da_tᵀ h_t−1",
+            "weight_hh",
+            |d, draw| VanillaByHand::sample(d, Slip::StateAfter, 3, true, draw),
+        ),
+        function(
+            "rnn: overwritten at every step",
+            "dW = da_tᵀ x_t, not +=",
+            "weight_ih",
+            |d, draw| VanillaByHand::sample(d, Slip::Overwritten, 3, true, draw),
+        )
+        .hidden_by("a sequence of one step", |d, draw| {
+            VanillaByHand::sample(d, Slip::Overwritten, 1, true, draw)
+        }),
+        // Seen in burn (tracel-ai/burn issue 2701): no step saw what the step before it left.
+        function(
+            "gru: forgets h after t = 0",
+            "every step starts from the initial state",
+            "weight_ih",
+            |d, draw| GruByHand::sample(d, Slip::Forgetting, 3, false, draw),
+        )
+        .hidden_by("a sequence of one step", |d, draw| {
+            GruByHand::sample(d, Slip::Forgetting, 1, false, draw)
+        }),
+        // Seen in MLX (ml-explore/mlx issue 3249): without a state the whole hidden half was left out.
+        function(
+            "gru: bias lost without a state",
+            "b_hn does not count at the first step if no state is given",
+            "weight_ih",
+            |d, draw| GruByHand::sample(d, Slip::BiasLost, 3, false, draw),
+        )
+        .hidden_by("a given state", |d, draw| {
+            GruByHand::sample(d, Slip::BiasLost, 3, true, draw)
+        }),
+        function(
+            "gru: path through the update gate missing",
+            "dh = W_hhᵀ …, without dh′ ⊙ z",
+            "weight_ih",
+            |d, draw| GruByHand::sample(d, Slip::UpdatePathMissing, 3, true, draw),
+        ),
+        function(
+            "gru: reset gate on the wrong half",
+            "da_n ⊙ r goes to the input half and da_n to the hidden one",
+            "weight_ih",
+            |d, draw| GruByHand::sample(d, Slip::ResetOnWrongHalf, 3, true, draw),
+        ),
+        function(
+            "gru: bias of the input half",
+            "db_hn = Σ da_n, not Σ da_n ⊙ r",
+            "bias_hh",
+            |d, draw| GruByHand::sample(d, Slip::BiasOfInputHalf, 3, true, draw),
+        ),
+        function(
+            "lstm: second path into c′ missing",
+            "dc = dc′, without dh′ ⊙ o ⊙ (1 − tanh² c′)",
+            "weight_ih",
+            |d, draw| LstmByHand::sample(d, Slip::SecondPathMissing, 3, true, draw),
+        ),
+        function(
+            "lstm: i and f exchanged",
+            "the rows of da_i and da_f change places",
+            "weight_ih",
+            |d, draw| LstmByHand::sample(d, Slip::GatesExchanged, 3, true, draw),
+        ),
+        function(
+            "lstm: dc not multiplied by f",
+            "the memory's gradient goes back as if the forget gate were open",
+            "weight_ih",
+            |d, draw| LstmByHand::sample(d, Slip::ForgetGateMissing, 3, true, draw),
+        ),
+    ]
+}
+
+/// The functions to check, one a cell: outputs and last state of a sequence, in one tensor.
+macro_rules! by_hand {
+    ($($name:ident $cell:ident;)*) => { $(
+        struct $name {
+            slip: Slip,
+        }
+
+        impl $name {
+            /// With a random initial state, or without one.
+            fn sample(
+                derivative: Derivative,
+                slip: Slip,
+                seq_len: usize,
+                state: bool,
+                draw: &mut Draw,
+            ) -> (Self, Named<Tensor<f64>>) {
+                let slip = match derivative {
+                    Right => Slip::None,
+                    Wrong => slip,
+                };
+                (Self { slip }, sample::<$cell>(seq_len, state, draw))
+            }
+        }
+
+        impl Function for $name {
+            type Params = Named;
+
+            fn call<'t, E: Element>(
+                &self,
+                tape: &'t Tape<E>,
+                params: Named<Var<'t, E>>,
+            ) -> Var<'t, E> {
+                let op = Sequence::<$cell> { slip: self.slip, cell: PhantomData };
+                let outputs = tape.apply_many(op, &params.leaves());
+                let flat = outputs.iter().map(|y| y.reshape(&[y.value().elements()]));
+                Var::concat(&flat.collect::<Vec<_>>(), 0)
+            }
+        }
+    )* };
+}
+
+by_hand! {
+    VanillaByHand Vanilla;
+    GruByHand Gru;
+    LstmByHand Lstm;
+}
+
+/// Parameters, inputs, and the initial state if there is one. No two sizes are equal.
+fn sample<C: ByHand>(seq_len: usize, state: bool, draw: &mut Draw) -> Named<Tensor<f64>> {
+    const BATCH: usize = 2;
+    let params = C::init::<f64>(5, 4, &mut rng(draw.below(0..1 << 20) as u64));
+    let mut leaves: Vec<_> = params.names().into_iter().zip(params.leaves()).collect();
+    leaves.push(("xs".to_string(), draw.tensor(&[seq_len, BATCH, 5], -1.0..1.0)));
+    if state {
+        let zero = C::zero_state(&params, BATCH);
+        let initial = zero.leaves().into_iter().map(|z| draw.tensor(z.shape(), -1.0..1.0));
+        leaves.extend(zero.names().into_iter().zip(initial));
+    }
+    Named(leaves)
+}
+
+/// A cell over a sequence. Inputs: the four parameters, xs, and the leaves of the initial state, or nothing for
+/// zeros. Outputs: h_t for all t, and the leaves of the last state.
+struct Sequence<C> {
+    slip: Slip,
+    cell: PhantomData<fn() -> C>,
+}
+
+impl<C: ByHand> Describe for Sequence<C> {
+    const NAME: &'static str = C::NAME;
+    fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
+        (Self { slip: Slip::None, cell: PhantomData }, sample::<C>(3, true, draw).leaves())
+    }
+}
+
+impl<C: ByHand, E: Element> OpMany<E> for Sequence<C> {
+    fn forward(&self, inputs: &[&Tensor<E>]) -> Result<Vec<Tensor<E>>, Error> {
+        let (params, xs, initial) = parts::<C, E>(inputs);
+        let trace = unroll::<C, E>(&params, &xs, &initial);
+        Ok([vec![trace.outputs()], trace.last_state().leaves()].concat())
+    }
+
+    fn vjp(
+        &self,
+        inputs: &[&Tensor<E>],
+        _outputs: &[&Tensor<E>],
+        d_outputs: &[Tensor<E>],
+    ) -> Vec<Contribution<E>> {
+        let (params, xs, initial) = parts::<C, E>(inputs);
+        let stateless = inputs.len() == 5;
+        let slip = self.slip;
+        // The slips of a forward pass that is not the one being differentiated.
+        let mut first = params.map(Tensor::clone);
+        if slip == Slip::BiasLost && stateless {
+            clear_candidate_bias(&mut first);
+        }
+        let params_at = |t: usize| if t == 0 { &first } else { &params };
+        let (mut states, mut saved) = (vec![initial.map(Tensor::clone)], Vec::new());
+        for t in 0..xs.seq_len() {
+            let state = if slip == Slip::Forgetting { &initial } else { &states[t] };
+            let (next, kept) = C::forward(params_at(t), &xs.step(t), state);
+            states.push(next);
+            saved.push(kept);
+        }
+
+        let mut grads = params.zeros_like();
+        let mut d_xs = vec![Tensor::zeros(xs.step(0).shape()); xs.seq_len()];
+        let mut d_last = d_outputs[1..].iter();
+        let mut d_state =
+            initial.map(|_| d_last.next().expect("a gradient for each leaf").clone());
+        for t in (0..xs.seq_len()).rev() {
+            let dh = C::output_mut(&mut d_state);
+            *dh = &*dh + d_outputs[0].entry(t);
+            if slip == Slip::FirstStepSkipped && t == 0 {
+                break;
+            }
+            let state = match slip {
+                Slip::Forgetting => &initial,
+                Slip::StateAfter => &states[t + 1],
+                _ => &states[t],
+            };
+            let step = Step { x: &xs.step(t), state, saved: &saved[t] };
+            let mut share = params.zeros_like();
+            (d_xs[t], d_state) = C::pull(slip, params_at(t), step, &d_state, &mut share);
+            if slip == Slip::BiasLost && stateless && t == 0 {
+                clear_candidate_bias(&mut share);
+            }
+            match slip {
+                Slip::Overwritten => grads = share,
+                _ => grads.add_assign(&share),
+            }
+            if matches!(slip, Slip::DhNextDropped | Slip::Forgetting) {
+                d_state = d_state.zeros_like();
+            }
+        }
+        let mut d = [grads.leaves(), vec![Tensor::stack(&d_xs)], d_state.leaves()].concat();
+        d.truncate(inputs.len());
+        d.into_iter().map(Contribution::Dense).collect()
+    }
+}
+
+/// The parameters, the sequence and the initial state in a list of inputs.
+fn parts<C: ByHand, E: Element>(
+    inputs: &[&Tensor<E>],
+) -> (C::Of<Tensor<E>>, Seq<E>, StateOf<C, Tensor<E>>) {
+    let params = C::params(std::array::from_fn(|i| inputs[i].clone()));
+    let xs = Seq::time_major(inputs[4].clone());
+    let zero = C::zero_state(&params, xs.batch());
+    let mut given = inputs[5..].iter();
+    let initial = zero.map(|zero| given.next().map_or(zero.clone(), |&state| state.clone()));
+    (params, xs, initial)
+}
+
+/// Sets b_hn, the last third of a GRU's fourth parameter, to 0.
+fn clear_candidate_bias<E: Element>(params: &mut impl Params<Leaf = Tensor<E>>) {
+    let mut position = 0;
+    params.for_each_mut(&mut |leaf| {
+        let candidate = leaf.shape()[0] / 3 * 2;
+        if position == 3 {
+            leaf.data_mut()[candidate..].fill(E::ZERO);
+        }
+        position += 1;
+    });
+}
+
+/// A cell whose backward step is written out with its slips.
+trait ByHand: Cell {
+    /// The parameters from W_ih, W_hh, b_ih, b_hh.
+    fn params<E: Element>(leaves: [Tensor<E>; 4]) -> Self::Of<Tensor<E>>;
+
+    /// As [`Cell::backward`], but for the slip.
+    fn pull<E: Element>(
+        slip: Slip,
+        params: &Self::Of<Tensor<E>>,
+        step: Step<'_, Self, E>,
+        d_next: &StateOf<Self, Tensor<E>>,
+        grads: &mut Self::Of<Tensor<E>>,
+    ) -> (Tensor<E>, StateOf<Self, Tensor<E>>);
+}
+
+/// All slips of the vanilla cell are in the loop.
+impl ByHand for Vanilla {
+    fn params<E: Element>([w_ih, w_hh, b_ih, b_hh]: [Tensor<E>; 4]) -> Vanilla<Tensor<E>> {
+        Vanilla { w_ih, w_hh, b_ih, b_hh }
+    }
+
+    fn pull<E: Element>(
+        _slip: Slip,
+        params: &Vanilla<Tensor<E>>,
+        step: Step<'_, Self, E>,
+        d_next: &Hidden<Tensor<E>>,
+        grads: &mut Vanilla<Tensor<E>>,
+    ) -> (Tensor<E>, Hidden<Tensor<E>>) {
+        Self::backward(params, step, d_next, grads)
+    }
+}
+
+impl ByHand for Gru {
+    fn params<E: Element>([w_ih, w_hh, b_ih, b_hh]: [Tensor<E>; 4]) -> Gru<Tensor<E>> {
+        Gru { w_ih, w_hh, b_ih, b_hh }
+    }
+
+    fn pull<E: Element>(
+        slip: Slip,
+        params: &Gru<Tensor<E>>,
+        Step { x, state, saved }: Step<'_, Self, E>,
+        d_next: &Hidden<Tensor<E>>,
+        grads: &mut Gru<Tensor<E>>,
+    ) -> (Tensor<E>, Hidden<Tensor<E>>) {
+        let (h, dh_next) = (&state.h, &d_next.h);
+        let (r, z, n) = (&saved.r, &saved.z, &saved.n);
+        let da_z = dh_next * (h - n) * z * (1.0 - z);
+        let da_n = dh_next * (1.0 - z) * (1.0 - n * n);
+        let da_r = &da_n * &saved.n_h * r * (1.0 - r);
+        let dn_h = &da_n * r;
+        let halves = match slip {
+            Slip::ResetOnWrongHalf => [&dn_h, &da_n],
+            _ => [&da_n, &dn_h],
+        };
+        let [d_x, d_h] = halves.map(|last| Tensor::concat(&[&da_r, &da_z, last], 1)); // [B, 3H]
+
+        grads.w_ih = d_x.t().matmul(x);
+        grads.w_hh = d_h.t().matmul(h);
+        grads.b_ih = d_x.sum_over(&[0]);
+        grads.b_hh = match slip {
+            Slip::BiasOfInputHalf => d_x.sum_over(&[0]),
+            _ => d_h.sum_over(&[0]),
+        };
+        let mut dh = d_h.matmul(&params.w_hh);
+        if slip != Slip::UpdatePathMissing {
+            dh = dh + dh_next * z;
+        }
+        (d_x.matmul(&params.w_ih), Hidden { h: dh })
+    }
+}
+
+impl ByHand for Lstm {
+    fn params<E: Element>([w_ih, w_hh, b_ih, b_hh]: [Tensor<E>; 4]) -> Lstm<Tensor<E>> {
+        Lstm { w_ih, w_hh, b_ih, b_hh }
+    }
+
+    fn pull<E: Element>(
+        slip: Slip,
+        params: &Lstm<Tensor<E>>,
+        Step { x, state, saved }: Step<'_, Self, E>,
+        d_next: &LstmState<Tensor<E>>,
+        grads: &mut Lstm<Tensor<E>>,
+    ) -> (Tensor<E>, LstmState<Tensor<E>>) {
+        let (i, f, g, o) = (&saved.i, &saved.f, &saved.g, &saved.o);
+        let tanh_c = &saved.tanh_c;
+        let dc = match slip {
+            Slip::SecondPathMissing => d_next.c.clone(),
+            _ => &d_next.c + &d_next.h * o * (1.0 - tanh_c * tanh_c),
+        };
+        let da_i = &dc * g * i * (1.0 - i);
+        let da_f = &dc * &state.c * f * (1.0 - f);
+        let da_g = &dc * i * (1.0 - g * g);
+        let da_o = &d_next.h * tanh_c * o * (1.0 - o);
+        let gates = match slip {
+            Slip::GatesExchanged => [&da_f, &da_i, &da_g, &da_o],
+            _ => [&da_i, &da_f, &da_g, &da_o],
+        };
+        let da = Tensor::concat(&gates, 1); // [B, 4H]
+
+        grads.w_ih = da.t().matmul(x);
+        grads.w_hh = da.t().matmul(&state.h);
+        grads.b_ih = da.sum_over(&[0]);
+        grads.b_hh = da.sum_over(&[0]);
+        let c = match slip {
+            Slip::ForgetGateMissing => dc,
+            _ => dc * f,
+        };
+        (da.matmul(&params.w_ih), LstmState { h: da.matmul(&params.w_hh), c })
+    }
+}
