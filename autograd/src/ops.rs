@@ -7,6 +7,7 @@
 //! Every op carries its own test specification ([`Describe::sample`]), so an op without one does
 //! not compile, and the gradient check runs on built-in and user-written ops alike.
 
+mod list;
 mod arithmetic;
 mod elementwise;
 mod layout;
@@ -17,13 +18,14 @@ mod rows;
 
 use std::sync::Arc;
 
-pub use arithmetic::{Add, Affine, Div, Mul, Neg, Sub};
-pub use elementwise::{Exp, Ln, Powf, Relu, Sigmoid, Sqrt, Tanh};
-pub use layout::{Concat, Reshape, Slice};
-pub use loss::{CrossEntropy, LogSoftmax};
-pub use matmul::MatMul;
-pub use reduce::{Mean, Sum};
-pub use rows::Rows;
+pub use arithmetic::*;
+pub use elementwise::*;
+pub use layout::*;
+pub(crate) use list::with_every_op;
+pub use loss::*;
+pub use matmul::*;
+pub use reduce::*;
+pub use rows::*;
 
 use crate::draw::Draw;
 use crate::element::Element;

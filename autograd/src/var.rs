@@ -1,18 +1,14 @@
 //! Variables: what a formula is written with.
 //!
-//! The list of ops as methods. Each has a `try_` twin where shapes can clash; the plain one panics
-//! with the same sentence at the caller's line.
+//! Ops are methods, by the list in `ops/list.rs`. Each has a `try_` twin where shapes can clash; the plain
+//! one panics with the same sentence at the caller's line.
 
 use std::cell::Ref;
 use std::fmt;
-use std::ops;
 
 use crate::element::Element;
 use crate::error::{Error, expect};
-use crate::ops::{
-    Add, Affine, Concat, CrossEntropy, Div, Exp, Ln, LogSoftmax, MatMul, Mean, Mul, Neg, Powf,
-    Relu, Reshape, Rows, Sigmoid, Slice, Sqrt, Sub, Sum, Tanh,
-};
+use crate::ops::*;
 use crate::tape::Tape;
 use crate::tensor::{Matrix, Tensor, Transposed};
 
@@ -181,76 +177,55 @@ impl<'t, E: Element> Transposed<Var<'t, E>> {
     }
 }
 
-/// Ops of one variable as methods: `name(arguments) = Op`.
+/// A method of the list: the receiver is the first input, `other` the second.
+macro_rules! method {
+    ($op_name:ident [1] $(#[$doc:meta])* $name:ident ($($arg:ident : $type:ty),*) $op:expr) => {
+        $(#[$doc])*
+        #[doc = concat!(" See [`", stringify!($op_name), "`].")]
+        #[track_caller]
+        pub fn $name(self, $($arg: $type),*) -> Self {
+            self.tape.apply($op, [self])
+        }
+    };
+    ($op_name:ident [2] $(#[$doc:meta])* $name:ident ($($arg:ident : $type:ty),*) $op:expr) => {
+        $(#[$doc])*
+        #[doc = concat!(" See [`", stringify!($op_name), "`].")]
+        #[track_caller]
+        pub fn $name(self, other: Self, $($arg: $type),*) -> Self {
+            self.tape.apply($op, [self, other])
+        }
+    };
+    ($op_name:ident $n:tt $(#[$doc:meta])* $name:ident / $try_name:ident $args:tt $op:expr) => {
+        method! { $op_name $n $(#[$doc])* $name $args $op }
+        method! { @twin $n $name $try_name $args $op }
+    };
+    (@twin [1] $name:ident $try_name:ident ($($arg:ident : $type:ty),*) $op:expr) => {
+        #[doc = concat!("As [`Var::", stringify!($name), "`], or why it cannot be.")]
+        #[track_caller]
+        pub fn $try_name(self, $($arg: $type),*) -> Result<Self, Error> {
+            self.tape.try_apply($op, [self])
+        }
+    };
+    (@twin [2] $name:ident $try_name:ident ($($arg:ident : $type:ty),*) $op:expr) => {
+        #[doc = concat!("As [`Var::", stringify!($name), "`], or why it cannot be.")]
+        #[track_caller]
+        pub fn $try_name(self, other: Self, $($arg: $type),*) -> Result<Self, Error> {
+            self.tape.try_apply($op, [self, other])
+        }
+    };
+}
+
 macro_rules! methods {
-    ($( $(#[$doc:meta])* $name:ident ( $($arg:ident : $type:ty),* ) = $op:expr, $op_name:ident; )*) => {
+    ($($op_name:ident $n:tt {
+        $( $(#[$doc:meta])* $name:ident $args:tt $(/ $try_name:ident)? = $op:expr; )*
+    })*) => {
         impl<'t, E: Element> Var<'t, E> {
-            $(
-                $(#[$doc])*
-                #[doc = concat!(" See [`", stringify!($op_name), "`].")]
-                #[track_caller]
-                pub fn $name(self, $($arg: $type),*) -> Self {
-                    self.tape.apply($op, [self])
-                }
-            )*
+            $($( method! { $op_name $n $(#[$doc])* $name $(/ $try_name)? $args $op } )*)*
         }
     };
 }
 
-/// Ops that can refuse their input: the method and its `try_` twin.
-macro_rules! methods_that_can_fail {
-    ($( $(#[$doc:meta])* $name:ident / $try_name:ident ( $($arg:ident : $type:ty),* ) = $op:expr, $op_name:ident; )*) => {
-        methods! { $( $(#[$doc])* $name($($arg: $type),*) = $op, $op_name; )* }
-
-        impl<'t, E: Element> Var<'t, E> {
-            $(
-                #[doc = concat!("As [`Var::", stringify!($name), "`], or why it cannot be.")]
-                #[track_caller]
-                pub fn $try_name(self, $($arg: $type),*) -> Result<Self, Error> {
-                    self.tape.try_apply($op, [self])
-                }
-            )*
-        }
-    };
-}
-
-methods! {
-    /// e to the power of each element.
-    exp() = Exp, Exp;
-    /// The natural logarithm of each element.
-    ln() = Ln, Ln;
-    /// The square root of each element.
-    sqrt() = Sqrt, Sqrt;
-    /// Each element to a constant power.
-    powf(exponent: f64) = Powf { exponent }, Powf;
-    /// The hyperbolic tangent of each element.
-    tanh() = Tanh, Tanh;
-    /// The logistic function of each element.
-    sigmoid() = Sigmoid, Sigmoid;
-    /// The positive part of each element.
-    relu() = Relu, Relu;
-}
-
-methods_that_can_fail! {
-    /// The sum over these axes, which are gone in the result.
-    sum_over / try_sum_over(axes: &[usize]) = Sum { axes: axes.to_vec(), keep: false }, Sum;
-    /// The sum over these axes, each left with length 1.
-    sum_keep / try_sum_keep(axes: &[usize]) = Sum { axes: axes.to_vec(), keep: true }, Sum;
-    /// The mean over these axes, which are gone in the result.
-    mean_over / try_mean_over(axes: &[usize]) = Mean { axes: axes.to_vec(), keep: false }, Mean;
-    /// The mean over these axes, each left with length 1.
-    mean_keep / try_mean_keep(axes: &[usize]) = Mean { axes: axes.to_vec(), keep: true }, Mean;
-    /// The same numbers in another shape.
-    reshape / try_reshape(shape: &[usize]) = Reshape { shape: shape.to_vec() }, Reshape;
-    /// Indices `start..end` of one axis.
-    slice / try_slice(axis: usize, start: usize, end: usize) = Slice { axis, start, end }, Slice;
-    /// Rows of this table [V, D] by their ids: [n, D].
-    rows / try_rows(ids: &[usize]) = Rows { ids: ids.into() }, Rows;
-    /// The logarithm of softmax along the last axis.
-    log_softmax / try_log_softmax() = LogSoftmax, LogSoftmax;
-    /// The mean cross-entropy, in nats, between these scores [N, V] and N right classes.
-    cross_entropy / try_cross_entropy(targets: &[usize]) = CrossEntropy { targets: targets.into() }, CrossEntropy;
-}
+with_every_op!(methods);
 
 /// A binary operator between variables, and between a variable and a constant.
 macro_rules! operator {
@@ -264,7 +239,7 @@ macro_rules! operator {
             }
         }
 
-        impl<'t, E: Element> ops::$trait for Var<'t, E> {
+        impl<'t, E: Element> std::ops::$trait for Var<'t, E> {
             type Output = Self;
             #[track_caller]
             fn $method(self, other: Self) -> Self {
@@ -272,7 +247,7 @@ macro_rules! operator {
             }
         }
 
-        impl<'t, E: Element> ops::$trait<f64> for Var<'t, E> {
+        impl<'t, E: Element> std::ops::$trait<f64> for Var<'t, E> {
             type Output = Self;
             #[track_caller]
             fn $method(self, $c: f64) -> Self {
@@ -281,7 +256,7 @@ macro_rules! operator {
             }
         }
 
-        impl<'t, E: Element> ops::$trait<Var<'t, E>> for f64 {
+        impl<'t, E: Element> std::ops::$trait<Var<'t, E>> for f64 {
             type Output = Var<'t, E>;
             #[track_caller]
             fn $method(self, $var: Var<'t, E>) -> Var<'t, E> {
@@ -303,7 +278,7 @@ fn affine<'t, E: Element>(x: Var<'t, E>, scale: f64, shift: f64) -> Var<'t, E> {
     x.tape.apply(Affine { scale, shift }, [x])
 }
 
-impl<'t, E: Element> ops::Neg for Var<'t, E> {
+impl<'t, E: Element> std::ops::Neg for Var<'t, E> {
     type Output = Self;
     #[track_caller]
     fn neg(self) -> Self {
