@@ -460,15 +460,7 @@ impl<S: Subject> Point<'_, S> {
         if largest <= allowed {
             return Ok(largest);
         }
-        let mut rest = worst;
-        let strides = analytic.shape_value().strides();
-        let index: Vec<usize> = (0..analytic.shape().len())
-            .map(|axis| {
-                let i = rest / strides[axis];
-                rest %= strides[axis];
-                i
-            })
-            .collect();
+        let index = analytic.shape_value().index_of(worst);
         let values = [analytic.data()[worst], numeric.data()[worst]];
         let mut failure = self.failure(input, &index, values, method, allowed);
         failure.bad = errors.data().iter().filter(|&&e| e > allowed).count();

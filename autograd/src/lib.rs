@@ -37,6 +37,8 @@ pub mod tape;
 pub mod var;
 pub mod params;
 pub mod transform;
+pub mod anomaly;
+pub mod picture;
 pub mod gradcheck;
 pub mod clip;
 pub mod optim;

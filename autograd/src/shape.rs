@@ -51,6 +51,17 @@ impl Shape {
         strides
     }
 
+    /// The coordinates of the element at this row-major position.
+    pub(crate) fn index_of(&self, mut position: usize) -> Vec<usize> {
+        let strides = self.strides();
+        let coordinate = |axis: usize| {
+            let i = position / strides[axis];
+            position %= strides[axis];
+            i
+        };
+        (0..self.rank).map(coordinate).collect()
+    }
+
     /// The shape without the axes for which `gone` holds.
     pub(crate) fn without(&self, gone: impl Fn(usize) -> bool) -> Self {
         let mut shape = Self::SCALAR;

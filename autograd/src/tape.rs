@@ -42,22 +42,23 @@ pub struct Tape<E> {
 }
 
 /// One value on a tape and where it came from.
-struct Node<E> {
-    value: Tensor<E>,
-    /// The op whose first output this is; none for leaves, constants and further outputs.
-    op: Option<Box<dyn Recorded<E>>>,
-    inputs: SmallVec<[u32; 4]>,
+pub(crate) struct Node<E> {
+    pub(crate) value: Tensor<E>,
+    /// The op whose first output this is; none for leaves, constants and further outputs, and where no
+    /// gradient is needed.
+    pub(crate) op: Option<Box<dyn Recorded<E>>>,
+    pub(crate) inputs: SmallVec<[u32; 4]>,
     /// How many nodes, from this one on, are outputs of the op.
-    outputs: u32,
+    pub(crate) outputs: u32,
     /// Whether a gradient can reach a leaf through this node.
-    needs_grad: bool,
+    pub(crate) needs_grad: bool,
     /// The name of the op that made it, and the line of the user's call.
-    name: &'static str,
-    caller: &'static Location<'static>,
+    pub(crate) name: &'static str,
+    pub(crate) caller: &'static Location<'static>,
 }
 
 /// An op on a tape, whatever its number of inputs and outputs.
-trait Recorded<E>: Send + Sync {
+pub(crate) trait Recorded<E>: Send + Sync {
     /// Hands each contribution to `add`, with the number of the input it belongs to.
     fn pull(
         &self,
@@ -161,6 +162,32 @@ impl<E: Element> Tape<E> {
         self.push(value, None, SmallVec::new(), 1, needs_grad, name)
     }
 
+    /// Appends the outputs of an op: the first one carries the op and its inputs, the others only stand
+    /// behind it.
+    #[track_caller]
+    pub(crate) fn record(
+        &self,
+        name: &'static str,
+        values: Vec<Tensor<E>>,
+        op: Box<dyn Recorded<E>>,
+        inputs: &[Var<'_, E>],
+    ) -> Vec<Var<'_, E>> {
+        let needs_grad = {
+            let nodes = self.nodes.borrow();
+            inputs.iter().any(|var| nodes[var.index() as usize].needs_grad)
+        };
+        let mut indices: SmallVec<_> = inputs.iter().map(Var::index).collect();
+        let mut op = needs_grad.then_some(op);
+        let mut outputs = values.len() as u32;
+        let mut vars = Vec::with_capacity(values.len());
+        for value in values {
+            let inputs = std::mem::take(&mut indices);
+            vars.push(self.push(value, op.take(), inputs, outputs, needs_grad, name));
+            outputs = 1;
+        }
+        vars
+    }
+
     #[track_caller]
     fn push(
         &self,
@@ -229,23 +256,12 @@ impl<E: Element> Tape<E> {
         inputs: &[Var<'_, E>],
     ) -> Result<Vec<Var<'_, E>>, Error> {
         self.own::<O>(inputs)?;
-        let (values, needs_grad) = {
+        let values = {
             let nodes = self.nodes.borrow();
-            let node = |var: &Var<'_, E>| &nodes[var.index() as usize];
-            let values: Vec<&Tensor<E>> = inputs.iter().map(|var| &node(var).value).collect();
-            (op.forward(&values)?, inputs.iter().any(|var| node(var).needs_grad))
+            let value = |var: &Var<'_, E>| &nodes[var.index() as usize].value;
+            op.forward(&inputs.iter().map(value).collect::<Vec<_>>())?
         };
-        let mut indices: SmallVec<_> = inputs.iter().map(Var::index).collect();
-        let mut op = needs_grad.then(|| Box::new(Many(op)) as Box<dyn Recorded<E>>);
-        let mut outputs = values.len() as u32;
-        let mut vars = Vec::with_capacity(values.len());
-        for value in values {
-            // The first output carries the op and its inputs; the others only stand behind it.
-            let inputs = std::mem::take(&mut indices);
-            vars.push(self.push(value, op.take(), inputs, outputs, needs_grad, O::NAME));
-            outputs = 1;
-        }
-        Ok(vars)
+        Ok(self.record(O::NAME, values, Box::new(Many(op)), inputs))
     }
 
     /// Whether all of these variables live here.
@@ -292,7 +308,14 @@ impl<E: Element> Tape<E> {
             let (from, to) = (seed.shape().to_vec(), shape.to_vec());
             return Err(Error::Reshape { op: "backward", from, to });
         }
-        Ok(backward(&nodes, output.index() as usize, seed, self.id))
+        Ok(Gradients {
+            grads: backward(&nodes, output.index() as usize, seed, &mut |_, _, _| {}),
+            id: self.id,
+        })
+    }
+
+    pub(crate) fn nodes(&self) -> Ref<'_, Vec<Node<E>>> {
+        self.nodes.borrow()
     }
 
     /// The name of the op that made a variable, and the line of the call that did.
@@ -303,7 +326,15 @@ impl<E: Element> Tape<E> {
 }
 
 /// The reverse sweep: from `last` to the first node, every op hands on what it got.
-fn backward<E: Element>(nodes: &[Node<E>], last: usize, seed: Tensor<E>, id: u64) -> Gradients<E> {
+///
+/// `watch` sees each contribution as it is handed on: the op's node, the number of its input, and the
+/// contribution.
+pub(crate) fn backward<E: Element>(
+    nodes: &[Node<E>],
+    last: usize,
+    seed: Tensor<E>,
+    watch: &mut dyn FnMut(usize, usize, &Contribution<E>),
+) -> Vec<Option<Tensor<E>>> {
     let mut grads: Vec<Option<Tensor<E>>> = vec![None; nodes.len()];
     grads[last] = Some(seed);
     for (i, node) in nodes[..=last].iter().enumerate().rev() {
@@ -320,11 +351,12 @@ fn backward<E: Element>(nodes: &[Node<E>], last: usize, seed: Tensor<E>, id: u64
         op.pull(&inputs, &outputs, &d_outputs, &mut |k, contribution| {
             let input = node.inputs[k] as usize;
             if nodes[input].needs_grad {
+                watch(i, k, &contribution);
                 add(&mut grads[input], nodes[input].value.shape_value(), contribution);
             }
         });
     }
-    Gradients { grads, id }
+    grads
 }
 
 /// Adds a contribution to a gradient: the only place where gradients are added. A first dense one is
@@ -350,6 +382,11 @@ pub struct Gradients<E> {
 }
 
 impl<E: Element> Gradients<E> {
+    /// The gradient in the variable with this number, if the loss depends on it.
+    pub(crate) fn at(&self, index: usize) -> Option<&Tensor<E>> {
+        self.grads.get(index)?.as_ref()
+    }
+
     /// The gradient in `var`, of the shape of `var`; zeros if the loss does not depend on it.
     ///
     /// # Panics
