@@ -255,10 +255,10 @@ where
 ///
 /// let tape = Tape::new();
 /// let x = tape.leaf(Tensor::from([0.5]));
-/// let [y] = checkpoint(&tape, [x], |_, [x]| [x.tanh().exp().sin()]);
+/// let [y] = checkpoint(&tape, [x], |_, [x]| [x.tanh().exp().sigmoid()]);
 /// assert_eq!(tape.len(), 2); // x and y; tanh and exp left no trace
 /// let slope = tape.backward(y.sum()).of(x);
-/// # let z = x.tanh().exp().sin();
+/// # let z = x.tanh().exp().sigmoid();
 /// # assert_eq!(slope, tape.backward(z.sum()).of(x));
 /// ```
 ///

@@ -9,7 +9,7 @@ use autograd::draw::Draw;
 use autograd::gradcheck::Function;
 use autograd::ops::{Contribution, Describe, OpMany};
 use autograd::{Element, Error, Params, Tape, Tensor, Var};
-use rnn::cell::Step;
+use rnn::cell::{Step, affine_backward};
 use rnn::{Cell, Gru, Hidden, Lstm, LstmState, Seq, StateOf, Vanilla, unroll};
 use tests::rng;
 
@@ -225,7 +225,8 @@ impl<C: ByHand, E: Element> OpMany<E> for Sequence<C> {
         let (mut states, mut saved) = (vec![initial.map(Tensor::clone)], Vec::new());
         for t in 0..xs.seq_len() {
             let state = if slip == Slip::Forgetting { &initial } else { &states[t] };
-            let (next, kept) = C::forward(params_at(t), &xs.step(t), state);
+            let a = C::input(&params, &xs.step(t));
+            let (next, kept) = C::forward(params_at(t), &a, state);
             states.push(next);
             saved.push(kept);
         }
@@ -246,9 +247,11 @@ impl<C: ByHand, E: Element> OpMany<E> for Sequence<C> {
                 Slip::StateAfter => &states[t + 1],
                 _ => &states[t],
             };
-            let step = Step { x: &xs.step(t), state, saved: &saved[t] };
+            let step = Step { state, saved: &saved[t] };
             let mut share = params.zeros_like();
-            (d_xs[t], d_state) = C::pull(slip, params_at(t), step, &d_state, &mut share);
+            let (da, d_before) = C::pull(slip, params_at(t), step, &d_state, &mut share);
+            d_xs[t] = C::input_backward(&params, &xs.step(t), &da, &mut share);
+            d_state = d_before;
             if slip == Slip::BiasLost && stateless && t == 0 {
                 clear_candidate_bias(&mut share);
             }
@@ -330,7 +333,7 @@ impl ByHand for Gru {
     fn pull<E: Element>(
         slip: Slip,
         params: &Gru<Tensor<E>>,
-        Step { x, state, saved }: Step<'_, Self, E>,
+        Step { state, saved }: Step<'_, Self, E>,
         d_next: &Hidden<Tensor<E>>,
         grads: &mut Gru<Tensor<E>>,
     ) -> (Tensor<E>, Hidden<Tensor<E>>) {
@@ -340,24 +343,20 @@ impl ByHand for Gru {
         let da_n = dh_next * (1.0 - z) * (1.0 - n * n);
         let da_r = &da_n * &saved.n_h * r * (1.0 - r);
         let dn_h = &da_n * r;
-        let halves = match slip {
+        let [last_of_input, last_of_hidden] = match slip {
             Slip::ResetOnWrongHalf => [&dn_h, &da_n],
             _ => [&da_n, &dn_h],
         };
-        let [d_x, d_h] = halves.map(|last| Tensor::concat(&[&da_r, &da_z, last], 1)); // [B, 3H]
-
-        grads.w_ih = d_x.t().matmul(x);
-        grads.w_hh = d_h.t().matmul(h);
-        grads.b_ih = d_x.sum_over(&[0]);
-        grads.b_hh = match slip {
-            Slip::BiasOfInputHalf => d_x.sum_over(&[0]),
-            _ => d_h.sum_over(&[0]),
-        };
-        let mut dh = d_h.matmul(&params.w_hh);
+        let da = Tensor::concat(&[&da_r, &da_z, last_of_input], 1); // [B, 3H]
+        let db = Tensor::concat(&[&da_r, &da_z, last_of_hidden], 1); // [B, 3H]
+        let mut dh = affine_backward(&params.w_hh, h, &db, &mut grads.w_hh, &mut grads.b_hh);
+        if slip == Slip::BiasOfInputHalf {
+            grads.b_hh = da.sum_over(&[0]);
+        }
         if slip != Slip::UpdatePathMissing {
             dh = dh + dh_next * z;
         }
-        (d_x.matmul(&params.w_ih), Hidden { h: dh })
+        (da, Hidden { h: dh })
     }
 }
 
@@ -369,7 +368,7 @@ impl ByHand for Lstm {
     fn pull<E: Element>(
         slip: Slip,
         params: &Lstm<Tensor<E>>,
-        Step { x, state, saved }: Step<'_, Self, E>,
+        Step { state, saved }: Step<'_, Self, E>,
         d_next: &LstmState<Tensor<E>>,
         grads: &mut Lstm<Tensor<E>>,
     ) -> (Tensor<E>, LstmState<Tensor<E>>) {
@@ -389,14 +388,11 @@ impl ByHand for Lstm {
         };
         let da = Tensor::concat(&gates, 1); // [B, 4H]
 
-        grads.w_ih = da.t().matmul(x);
-        grads.w_hh = da.t().matmul(&state.h);
-        grads.b_ih = da.sum_over(&[0]);
-        grads.b_hh = da.sum_over(&[0]);
+        let dh = affine_backward(&params.w_hh, &state.h, &da, &mut grads.w_hh, &mut grads.b_hh);
         let c = match slip {
             Slip::ForgetGateMissing => dc,
             _ => dc * f,
         };
-        (da.matmul(&params.w_ih), LstmState { h: da.matmul(&params.w_hh), c })
+        (da, LstmState { h: dh, c })
     }
 }
