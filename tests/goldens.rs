@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use autograd::clip::{clip_grad_norm, clip_grad_value};
-use autograd::optim::{Adagrad, Adam, Optimizer, Sgd};
+use autograd::optim::schedule::{Cosine, Plateau, StepDecay, WarmUp};
+use autograd::optim::{Adagrad, Adam, AdamW, Group, Optimizer, RmsProp, Sgd};
 use autograd::params::Path;
 use autograd::{Element, Params, Tape, Tensor, Var};
 use rnn::{Cell, Gru, Lstm, Seq, StateOf, Vanilla, bptt, unroll, unroll_on_tape};
@@ -372,12 +373,85 @@ fn adam_with_other_constants_equals_pytorch() {
 }
 
 #[test]
+fn descent_with_nesterovs_momentum_and_decay_equals_pytorch() {
+    let c = constants();
+    let mut sgd = Sgd::new(c["nesterov.lr"], c["nesterov.momentum"]);
+    (sgd.nesterov, sgd.weight_decay) = (true, c["nesterov.weight_decay"]);
+    check_optimizer("nesterov", sgd);
+}
+
+#[test]
+fn adagrad_with_decay_equals_pytorch() {
+    let c = constants();
+    let mut adagrad = Adagrad::new(c["adagrad_decay.lr"]);
+    adagrad.weight_decay = c["adagrad_decay.weight_decay"];
+    check_optimizer("adagrad_decay", adagrad);
+}
+
+#[test]
+fn rmsprop_as_it_comes_equals_pytorch() {
+    check_optimizer("rmsprop", RmsProp::new(constants()["rmsprop.lr"]));
+}
+
+#[test]
+fn rmsprop_centred_with_momentum_and_decay_equals_pytorch() {
+    let c = constants();
+    let mut rmsprop = RmsProp::new(c["rmsprop_other.lr"]);
+    (rmsprop.alpha, rmsprop.eps) = (c["rmsprop_other.alpha"], c["rmsprop_other.eps"]);
+    (rmsprop.momentum, rmsprop.centered) = (c["rmsprop_other.momentum"], true);
+    rmsprop.weight_decay = c["rmsprop_other.weight_decay"];
+    check_optimizer("rmsprop_other", rmsprop);
+}
+
+#[test]
+fn adam_with_decay_in_the_gradient_equals_pytorch() {
+    let c = constants();
+    let mut adam = Adam::new(c["adam_decay.lr"]);
+    adam.weight_decay = c["adam_decay.weight_decay"];
+    check_optimizer("adam_decay", adam);
+}
+
+#[test]
+fn adamw_equals_pytorch() {
+    let c = constants();
+    check_optimizer("adamw", AdamW::new(c["adamw.lr"], c["adamw.weight_decay"]));
+}
+
+/// The second parameter, called `1`, has a rate of its own and no decay.
+#[test]
+fn groups_equal_pytorch() {
+    let c = constants();
+    let mut adam = AdamW::new(c["groups.lr"], c["groups.weight_decay"]);
+    let own = Group::of(|name| name == "1").lr_factor(0.03 / c["groups.lr"]).weight_decay(0.0);
+    adam.groups.push(own);
+    check_optimizer("groups", adam);
+}
+
+#[test]
+fn schedules_equal_pytorch() {
+    let golden = Golden::read("schedules");
+    let step = StepDecay { lr: 0.2, every: 7, gamma: 0.5 };
+    let cosine = Cosine { lr: 0.2, min_lr: 0.01, steps: 59 };
+    let warm_up = WarmUp { start: 0.1, steps: 20 };
+    let mut plateau = Plateau::new(0.2);
+    (plateau.factor, plateau.patience, plateau.min_lr) = (0.5, 3, 0.02);
+    golden.check("step", &Tensor::from_fn(&[60], |k| step.at(k)), 1e-12);
+    golden.check("cosine", &Tensor::from_fn(&[60], |k| cosine.at(k)), 1e-12);
+    golden.check("warm_up", &Tensor::from_fn(&[60], |k| 0.2 * warm_up.at(k)), 1e-12);
+    let losses = golden.get("losses");
+    let rates = losses.data().iter().map(|&loss| plateau.after(loss)).collect::<Vec<_>>();
+    golden.check("plateau", &Tensor::from(rates), 1e-12);
+}
+
+#[test]
 fn optimizers_have_the_constants_of_pytorch() {
     let c = constants();
     let adam = Adam::<f64>::new(c["adam.lr"]);
     assert_eq!(adam.betas, (c["adam.beta1"], c["adam.beta2"]));
     assert_eq!(adam.eps, c["adam.eps"]);
     assert_eq!(Adagrad::<f64>::new(c["adagrad.lr"]).eps, c["adagrad.eps"]);
+    let rmsprop = RmsProp::<f64>::new(c["rmsprop.lr"]);
+    assert_eq!((rmsprop.alpha, rmsprop.eps), (c["rmsprop.alpha"], c["rmsprop.eps"]));
 }
 
 // Ops.

@@ -2,5 +2,6 @@
 
 mod ops;
 mod cells;
+mod goldens;
 mod laws;
 mod long;

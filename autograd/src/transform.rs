@@ -43,7 +43,7 @@ where
     let (vars, leaves) = place(&tape, at, at.leaves());
     let loss = f(&tape, vars);
     let grads = tape.backward(loss);
-    (loss.value().clone(), collect(at, leaves.iter().map(|&var| grads.of(var))))
+    (loss.value(), collect(at, leaves.iter().map(|&var| grads.of(var))))
 }
 
 /// The value of a function and its derivative along one direction (forward mode), at no more than
@@ -149,7 +149,7 @@ where
     let (vars, leaves) = place(&tape, at, at.leaves());
     let y = f(&tape, vars);
     let grads = expect(tape.try_backward_from(y, dy.clone()));
-    (y.value().clone(), collect(at, leaves.iter().map(|&var| grads.of(var))))
+    (y.value(), collect(at, leaves.iter().map(|&var| grads.of(var))))
 }
 
 /// The derivative of every entry of a function's value in every entry of every parameter.
@@ -277,11 +277,11 @@ where
     // The struct without its leaves is what the op remembers of `inputs`.
     let segment = Segment::<P::Family, _, N> { like: inputs.map(|_| ()), f };
     let inputs = inputs.leaves();
-    let values: Vec<_> = inputs.iter().map(|var| var.value().clone()).collect();
+    let values: Vec<_> = inputs.iter().map(|var| var.value()).collect();
     let inner = Tape::new();
     let constants = values.into_iter().map(|value| inner.constant(value));
     let outputs = (segment.f)(&inner, collect(&segment.like, constants));
-    let outputs = outputs.iter().map(|y| y.value().clone()).collect();
+    let outputs = outputs.iter().map(|y| y.value()).collect();
     let outputs = tape.record("checkpoint", outputs, Box::new(segment), &inputs);
     std::array::from_fn(|i| outputs[i])
 }

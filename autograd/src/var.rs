@@ -3,7 +3,6 @@
 //! Ops are methods, by the list in `ops/list.rs`. Each has a `try_` twin where shapes can clash; the plain
 //! one panics with the same sentence at the caller's line.
 
-use std::cell::Ref;
 use std::fmt;
 
 use crate::element::Element;
@@ -28,7 +27,7 @@ impl<E> Copy for Var<'_, E> {}
 
 impl<E: Element> fmt::Debug for Var<'_, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Var {} = {:?}", self.index, *self.value())
+        write!(f, "Var {} = {:?}", self.index, self.value())
     }
 }
 
@@ -46,9 +45,9 @@ impl<'t, E: Element> Var<'t, E> {
         self.index
     }
 
-    /// The value.
-    pub fn value(&self) -> Ref<'t, Tensor<E>> {
-        self.tape.value(self.index)
+    /// The value. It shares its numbers with the tape, so this is cheap.
+    pub fn value(&self) -> Tensor<E> {
+        self.tape.value(self.index).clone()
     }
 
     /// The length of each axis.
@@ -60,8 +59,7 @@ impl<'t, E: Element> Var<'t, E> {
     /// backpropagation through time cuts.
     #[track_caller]
     pub fn detach(self) -> Self {
-        let value = self.value().clone();
-        self.tape.constant(value)
+        self.tape.constant(self.value())
     }
 
     /// This matrix with rows and columns exchanged, as a factor of a product.

@@ -10,7 +10,8 @@ It writes beside itself, the same bytes every time on the same machine. No test 
 
     {rnn_tanh,gru,lstm}_step.safetensors       one step of torch.nn.RNNCell, GRUCell, LSTMCell
     {rnn_tanh,gru,lstm}_sequence.safetensors   T steps of torch.nn.RNN, GRU, LSTM, time-major
-    optimizers.safetensors                     50 steps of SGD, Adagrad and Adam with given gradients
+    optimizers.safetensors                     50 steps of each optimizer with given gradients
+    schedules.safetensors                      60 learning rates of each schedule
     ops.safetensors                            ops, and clipping of gradients
 
 Each loss is the sum of the results, weighted by random numbers: the weights of `y` are called `r_y`,
@@ -39,6 +40,7 @@ def main():
     # One entry, because safetensors writes several in no fixed order.
     tensors, constants = optimizers()
     save("optimizers", tensors, {"constants": constants})
+    save("schedules", schedules())
     save("ops", {**ops(), **clipping()})
 
 
@@ -110,19 +112,35 @@ def optimizers():
         "sgd": lambda params: torch.optim.SGD(params, lr=0.1),
         "momentum": lambda params: torch.optim.SGD(params, lr=0.1, momentum=0.9),
         "adagrad": lambda params: torch.optim.Adagrad(params, lr=0.1),
+        "nesterov": lambda params: torch.optim.SGD(
+            params, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.02
+        ),
+        "adagrad_decay": lambda params: torch.optim.Adagrad(params, lr=0.1, weight_decay=0.02),
+        "rmsprop": lambda params: torch.optim.RMSprop(params, lr=0.01),
+        "rmsprop_other": lambda params: torch.optim.RMSprop(
+            params, lr=0.02, alpha=0.9, eps=1e-3, weight_decay=0.02, momentum=0.8, centered=True
+        ),
         "adam": lambda params: torch.optim.Adam(params, lr=0.1),
+        "adam_decay": lambda params: torch.optim.Adam(params, lr=0.1, weight_decay=0.02),
+        "adamw": lambda params: torch.optim.AdamW(params, lr=0.1),
+        "groups": lambda params: torch.optim.AdamW(
+            [{"params": params[:1]}, {"params": params[1:], "lr": 0.03, "weight_decay": 0.0}],
+            lr=0.1,
+            weight_decay=0.05,
+        ),
         "adam_other": lambda params: torch.optim.Adam(params, lr=0.1, betas=(0.7, 0.95), eps=1e-3),
     }.items():
         params = {key: value.clone().requires_grad_() for key, value in start.items()}
         optimizer = make(list(params.values()))
-        for key in ["lr", "momentum", "eps"]:
+        for key in ["lr", "momentum", "eps", "alpha", "weight_decay"]:
             if key in optimizer.defaults:
                 constants.append(f"{name}.{key}={optimizer.defaults[key]!r}")
         for i, beta in enumerate(optimizer.defaults.get("betas", []), start=1):
             constants.append(f"{name}.beta{i}={beta!r}")
         for k in range(1, 51):
             if k == 11:  # a falling rate tells rules apart that agree at a fixed one
-                optimizer.param_groups[0]["lr"] /= 2
+                for group in optimizer.param_groups:
+                    group["lr"] /= 2
             for key, value in params.items():
                 value.grad = grads[key][k - 1].clone()
             optimizer.step()
@@ -130,6 +148,31 @@ def optimizers():
                 for key, value in params.items():
                     tensors[f"{name}.{key}.{k}"] = value.detach().clone()
     return tensors, " ".join(constants)
+
+
+# The learning rate of 60 steps; for the plateau, also the losses that it saw.
+def schedules():
+    schedule = torch.optim.lr_scheduler
+    torch.manual_seed(5)
+    losses = torch.rand(60).cumsum(0).neg().exp() + 0.1 * torch.rand(60)
+    tensors = {"losses": losses}
+    for name, make in {
+        "step": lambda sgd: schedule.StepLR(sgd, step_size=7, gamma=0.5),
+        "cosine": lambda sgd: schedule.CosineAnnealingLR(sgd, T_max=59, eta_min=0.01),
+        "warm_up": lambda sgd: schedule.LinearLR(sgd, start_factor=0.1, total_iters=20),
+        "plateau": lambda sgd: schedule.ReduceLROnPlateau(sgd, factor=0.5, patience=3, min_lr=0.02),
+    }.items():
+        sgd = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.2)
+        scheduler, rates = make(sgd), []
+        for loss in losses:
+            if name != "plateau":
+                rates.append(sgd.param_groups[0]["lr"])
+            sgd.step()
+            scheduler.step(*([loss] if name == "plateau" else []))
+            if name == "plateau":
+                rates.append(sgd.param_groups[0]["lr"])
+        tensors[name] = torch.tensor(rates)
+    return tensors
 
 
 # {op}.{input}, {op}.y, {op}.r_y and {op}.grad.{input}.

@@ -1,6 +1,6 @@
 //! Adagrad.
 
-use super::{OptimError, Optimizer, Slot, for_each_parameter};
+use super::{Common, Group, OptimError, Optimizer, Slot, for_each_parameter};
 use crate::element::Element;
 use crate::params::Params;
 use crate::tensor::Tensor;
@@ -8,6 +8,7 @@ use crate::tensor::Tensor;
 /// Adagrad: each parameter's step shrinks with the gradients it has seen.
 ///
 /// ```text
+/// g ← g + λ w
 /// s ← s + g²
 /// w ← w − lr · g / (√s + ε)
 /// ```
@@ -19,13 +20,17 @@ pub struct Adagrad<E> {
     pub lr: f64,
     /// What keeps the division finite, ε: 1e-10.
     pub eps: f64,
+    /// How strongly weights are pulled to 0, λ.
+    pub weight_decay: f64,
+    /// Parameters that are treated differently.
+    pub groups: Vec<Group>,
     squares: Vec<Vec<Tensor<E>>>,
 }
 
 impl<E: Element> Adagrad<E> {
     /// Adagrad with this learning rate and PyTorch's ε.
     pub fn new(lr: f64) -> Self {
-        Self { lr, eps: 1e-10, squares: Vec::new() }
+        Self { lr, eps: 1e-10, weight_decay: 0.0, groups: Vec::new(), squares: Vec::new() }
     }
 }
 
@@ -39,10 +44,14 @@ impl<E: Element> Optimizer<E> for Adagrad<E> {
         params: &mut P,
         grads: &P,
     ) -> Result<(), OptimError> {
-        let (lr, eps) = (E::from_f64(self.lr), E::from_f64(self.eps));
-        for_each_parameter(self.lr, 1, &mut self.squares, params, grads, |slot| {
-            let Slot { values, grads, state } = slot;
+        let Self { lr, weight_decay, ref groups, .. } = *self;
+        let eps = E::from_f64(self.eps);
+        let common = Common { lr, weight_decay, groups, kinds: 1 };
+        for_each_parameter(common, &mut self.squares, params, grads, |slot| {
+            let Slot { values, grads, state, lr, weight_decay } = slot;
+            let (lr, decay) = (E::from_f64(lr), E::from_f64(weight_decay));
             for ((w, &g), s) in values.iter_mut().zip(grads).zip(state[0].data_mut()) {
+                let g = g + decay * *w;
                 *s += g * g;
                 *w = *w - lr * g / (s.sqrt() + eps);
             }

@@ -1,31 +1,45 @@
 //! Stochastic gradient descent.
 
-use super::{OptimError, Optimizer, Slot, for_each_parameter};
+use super::{Common, Group, OptimError, Optimizer, Slot, for_each_parameter};
 use crate::element::Element;
 use crate::params::Params;
 use crate::tensor::Tensor;
 
-/// Stochastic gradient descent with momentum.
+/// Stochastic gradient descent with momentum, plain or Nesterov's.
 ///
 /// ```text
-/// v ← μ v + g        (at the first step v = g)
-/// w ← w − lr · v
+/// g ← g + λ w
+/// v ← μ v + g                    (v starts at 0)
+/// w ← w − lr · v                 or, with Nesterov's look ahead, w − lr · (g + μ v)
 /// ```
 ///
-/// Source: PyTorch's `torch.optim.SGD`, without dampening.
+/// Source: PyTorch's `torch.optim.SGD` without dampening; Sutskever et al. 2013 for Nesterov's form.
 #[derive(Clone, Debug)]
 pub struct Sgd<E> {
     /// The learning rate.
     pub lr: f64,
     /// How much of the last step's direction is kept, μ; 0 for plain descent.
     pub momentum: f64,
+    /// Whether to look ahead along the momentum.
+    pub nesterov: bool,
+    /// How strongly weights are pulled to 0, λ.
+    pub weight_decay: f64,
+    /// Parameters that are treated differently.
+    pub groups: Vec<Group>,
     velocity: Vec<Vec<Tensor<E>>>,
 }
 
 impl<E: Element> Sgd<E> {
     /// Descent with this learning rate and momentum.
     pub fn new(lr: f64, momentum: f64) -> Self {
-        Self { lr, momentum, velocity: Vec::new() }
+        Self {
+            lr,
+            momentum,
+            nesterov: false,
+            weight_decay: 0.0,
+            groups: Vec::new(),
+            velocity: Vec::new(),
+        }
     }
 }
 
@@ -39,13 +53,16 @@ impl<E: Element> Optimizer<E> for Sgd<E> {
         params: &mut P,
         grads: &P,
     ) -> Result<(), OptimError> {
-        let (lr, momentum) = (E::from_f64(self.lr), E::from_f64(self.momentum));
-        for_each_parameter(self.lr, 1, &mut self.velocity, params, grads, |slot| {
-            let Slot { values, grads, state } = slot;
-            // Velocities start at zero, so the first one is g.
+        let Self { lr, weight_decay, ref groups, nesterov, .. } = *self;
+        let momentum = E::from_f64(self.momentum);
+        let common = Common { lr, weight_decay, groups, kinds: 1 };
+        for_each_parameter(common, &mut self.velocity, params, grads, |slot| {
+            let Slot { values, grads, state, lr, weight_decay } = slot;
+            let (lr, decay) = (E::from_f64(lr), E::from_f64(weight_decay));
             for ((w, &g), v) in values.iter_mut().zip(grads).zip(state[0].data_mut()) {
+                let g = g + decay * *w;
                 *v = momentum * *v + g;
-                *w = *w - lr * *v;
+                *w = *w - lr * if nesterov { g + momentum * *v } else { *v };
             }
         })
     }
