@@ -1,6 +1,9 @@
 //! Everything that decides whether this project can be trusted.
 
 mod ops;
+mod errors;
+mod anomaly;
+mod transforms;
 mod cells;
 mod goldens;
 mod laws;

@@ -1,0 +1,196 @@
+//! Bad input to the engine: each mistake has a variant of its own and a sentence with the facts.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use autograd::clip::{NotFinite, clip_grad_norm, clip_grad_value};
+use autograd::optim::{Adam, OptimError, Optimizer, Sgd};
+use autograd::{Error, Tape, Tensor, Var};
+
+/// Asserts that a result is this error, and that its sentence holds these facts.
+#[track_caller]
+fn refused<T, E>(result: Result<T, E>, variant: fn(&E) -> bool, facts: &[&str])
+where
+    E: std::error::Error,
+{
+    let error = result.err().expect("it is refused");
+    assert!(variant(&error), "another variant: {error:?}");
+    let sentence = error.to_string();
+    for fact in facts {
+        assert!(sentence.contains(fact), "`{fact}` is not in: {sentence}");
+    }
+    assert!(!sentence.contains('\n') && !sentence.ends_with('.'), "one sentence: {sentence}");
+}
+
+fn zeros<'t>(tape: &'t Tape<f64>, shape: &[usize]) -> Var<'t, f64> {
+    tape.leaf(Tensor::zeros(shape))
+}
+
+#[test]
+fn shapes_that_do_not_broadcast_are_both_named() {
+    let tape = Tape::new();
+    let (a, b) = (zeros(&tape, &[2, 3]), zeros(&tape, &[4, 3]));
+    let variant = |e: &Error| matches!(e, Error::Broadcast { .. });
+    refused(a.try_add(b), variant, &["add", "[2, 3]", "[4, 3]"]);
+    refused(a.try_sub(b), variant, &["sub", "[2, 3]", "[4, 3]"]);
+    refused(a.try_mul(b), variant, &["mul", "[2, 3]", "[4, 3]"]);
+    refused(a.try_div(b), variant, &["div", "[2, 3]", "[4, 3]"]);
+}
+
+#[test]
+fn factors_that_do_not_fit_are_both_named_with_advice() {
+    let tape = Tape::new();
+    let (a, b) = (zeros(&tape, &[2, 3]), zeros(&tape, &[4, 3]));
+    let variant = |e: &Error| matches!(e, Error::MatMul { .. });
+    refused(a.try_matmul(b), variant, &["matmul", "[2, 3]", "[4, 3]", "did you mean `b.t()`?"]);
+    refused(a.t().0.try_matmul(zeros(&tape, &[5, 6])), variant, &["[2, 3]", "[5, 6]"]);
+    refused(a.try_matmul(zeros(&tape, &[3])), variant, &["[2, 3]", "[3]", "two axes"]);
+}
+
+#[test]
+fn a_reshape_says_how_much_does_not_fit_where() {
+    let tape = Tape::new();
+    let a = zeros(&tape, &[2, 3]);
+    let variant = |e: &Error| matches!(e, Error::Reshape { .. });
+    refused(a.try_reshape(&[4, 2]), variant, &["reshape", "[2, 3]", "[4, 2]"]);
+    let too_large = |e: &Error| matches!(e, Error::TooLarge { .. });
+    refused(a.try_reshape(&[usize::MAX, 2]), too_large, &["reshape", "usize"]);
+    refused(a.try_reshape(&[1, 1, 1, 1, 1, 2, 3]), too_large, &["6 axes"]);
+}
+
+#[test]
+fn slices_and_axes_out_of_range_are_named() {
+    let tape = Tape::new();
+    let a = zeros(&tape, &[2, 3]);
+    let slice = |e: &Error| matches!(e, Error::Slice { .. });
+    refused(a.try_slice(1, 1, 4), slice, &["slice", "1..4", "axis 1", "[2, 3]"]);
+    refused(a.try_slice(1, 3, 2), slice, &["3..2"]);
+    let axis = |e: &Error| matches!(e, Error::Axis { .. });
+    refused(a.try_slice(2, 0, 1), axis, &["slice", "axis 2", "[2, 3]"]);
+    refused(a.try_sum_over(&[2]), axis, &["sum", "axis 2", "[2, 3]"]);
+    refused(a.try_mean_over(&[0, 0]), axis, &["mean", "axis 0", "twice"]);
+}
+
+#[test]
+fn tensors_that_cannot_be_concatenated_are_named_with_their_position() {
+    let tape = Tape::new();
+    let (a, b) = (zeros(&tape, &[2, 3]), zeros(&tape, &[2]));
+    let variant = |e: &Error| matches!(e, Error::Concat { position: 1, .. });
+    refused(Var::try_concat(&[a, b], 0), variant, &["concat", "[2, 3]", "[2]", "number 1"]);
+    let c = zeros(&tape, &[3, 2]);
+    refused(Var::try_concat(&[a, c], 0), variant, &["[2, 3]", "[3, 2]", "axis 0"]);
+    let nothing = |e: &Error| matches!(e, Error::ConcatNothing);
+    refused(Var::<f64>::try_concat(&[], 0), nothing, &["nothing to concatenate"]);
+}
+
+#[test]
+fn an_id_outside_the_vocabulary_is_named_with_its_position_and_the_size() {
+    let tape = Tape::new();
+    let table = zeros(&tape, &[5, 2]);
+    let variant = |e: &Error| matches!(e, Error::Id { id: 7, position: 2, size: 5, .. });
+    refused(table.try_rows(&[0, 4, 7]), variant, &["rows", "id 7", "position 2", "0..5"]);
+    let scores = zeros(&tape, &[3, 5]);
+    refused(scores.try_cross_entropy(&[0, 1, 7]), variant, &["cross_entropy", "id 7", "0..5"]);
+    let targets = |e: &Error| matches!(e, Error::Targets { targets: 2, rows: 3 });
+    refused(scores.try_cross_entropy(&[0, 1]), targets, &["2 targets", "3 rows"]);
+}
+
+#[test]
+fn variables_of_two_tapes_do_not_mix() {
+    let (one, other) = (Tape::new(), Tape::new());
+    let (a, b) = (zeros(&one, &[2]), zeros(&other, &[2]));
+    let variant = |e: &Error| matches!(e, Error::TwoTapes { .. });
+    refused(a.try_add(b), variant, &["add", "two tapes", "tape.constant"]);
+    refused(one.try_backward(b.sum()), variant, &["backward", "two tapes"]);
+}
+
+#[test]
+fn backward_starts_from_one_number() {
+    let tape = Tape::new();
+    let a = zeros(&tape, &[2, 3]);
+    let variant = |e: &Error| matches!(e, Error::NotScalar { .. });
+    refused(tape.try_backward(a), variant, &["backward", "[2, 3]", "sum"]);
+}
+
+#[test]
+fn a_learning_rate_that_is_not_positive_changes_nothing() {
+    for lr in [0.0, -0.1, f64::NAN, f64::INFINITY] {
+        let mut params = [Tensor::from([1.0_f64])];
+        let grads = [Tensor::from([1.0])];
+        let variant = |e: &OptimError| matches!(e, OptimError::LearningRate(_));
+        let step = Adam::new(lr).step(&mut params, &grads);
+        refused(step, variant, &["learning rate", &lr.to_string()]);
+        refused(Sgd::new(lr, 0.9).step(&mut params, &grads), variant, &["positive"]);
+        assert_eq!(params, [Tensor::from([1.0])]);
+    }
+}
+
+#[test]
+fn a_gradient_of_another_shape_is_refused_by_name() {
+    let mut params = [Tensor::from([1.0_f64]), Tensor::from([1.0])];
+    let grads = [Tensor::from([1.0]), Tensor::from([1.0, 2.0])];
+    let variant = |e: &OptimError| matches!(e, OptimError::Shape { .. });
+    refused(Sgd::new(0.1, 0.0).step(&mut params, &grads), variant, &["`1`", "[1]", "[2]"]);
+    assert_eq!(params[0].item(), 1.0, "nothing has changed");
+    let mut adam = Adam::new(0.1);
+    adam.step(&mut [Tensor::from([1.0_f64])], &[Tensor::from([1.0])]).expect("it fits");
+    let variant = |e: &OptimError| matches!(e, OptimError::Parameters { .. });
+    refused(adam.step(&mut params.clone(), &params), variant, &["1 parameters", "given 2"]);
+}
+
+#[test]
+fn clipping_refuses_a_gradient_that_is_not_finite_by_name() {
+    for bad in [f64::NAN, f64::INFINITY] {
+        let mut grads = [Tensor::from([1.0]), Tensor::from([2.0, bad])];
+        let variant = |e: &NotFinite| e.name == "1";
+        refused(clip_grad_norm(&mut grads, 1.0), variant, &["`1`", "not finite"]);
+        refused(clip_grad_value(&mut grads, 0.5), variant, &["`1`", "not finite"]);
+        assert_eq!(grads[0].item(), 1.0, "nothing has changed");
+    }
+}
+
+/// What a panic says, and where.
+fn panic_of(f: impl FnOnce()) -> String {
+    let caught = catch_unwind(AssertUnwindSafe(f)).expect_err("it panics");
+    match caught.downcast::<String>() {
+        Ok(message) => *message,
+        Err(other) => (*other.downcast::<&str>().expect("a message")).to_string(),
+    }
+}
+
+#[test]
+fn operators_panic_with_the_same_sentence() {
+    let tape = Tape::new();
+    let (a, b) = (zeros(&tape, &[2, 3]), zeros(&tape, &[4, 3]));
+    let twin = a.try_add(b).expect_err("it is refused").to_string();
+    assert_eq!(
+        panic_of(|| {
+            let _ = a + b;
+        }),
+        twin
+    );
+    let (x, y) = (Tensor::<f64>::zeros(&[2, 3]), Tensor::<f64>::zeros(&[4, 3]));
+    assert_eq!(panic_of(|| drop(&x + &y)), twin);
+    let twin = x.try_slice(1, 2, 9).expect_err("it is refused").to_string();
+    assert_eq!(panic_of(|| drop(x.slice(1, 2, 9))), twin);
+}
+
+#[test]
+fn a_panic_points_at_the_line_of_the_caller() {
+    use std::sync::{Arc, Mutex};
+    let seen = Arc::new(Mutex::new(None));
+    let hook = std::panic::take_hook();
+    let place = seen.clone();
+    std::panic::set_hook(Box::new(move |info| {
+        if let Some(location) = info.location().filter(|at| at.file().ends_with("errors.rs")) {
+            *place.lock().expect("one writer") = Some(location.line());
+        }
+    }));
+    let tape = Tape::new();
+    let (a, b) = (zeros(&tape, &[2, 3]), zeros(&tape, &[4, 3]));
+    panic_of(|| {
+        let _ = a.matmul(b);
+    });
+    let line = line!() - 1;
+    std::panic::set_hook(hook);
+    assert_eq!(*seen.lock().expect("no writer left"), Some(line));
+}
