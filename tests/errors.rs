@@ -3,8 +3,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use autograd::clip::{NotFinite, clip_grad_norm, clip_grad_value};
+use autograd::draw::Draw;
+use autograd::gradcheck::{Check, Failure};
+use autograd::ops::{Contribution, Describe, Op};
 use autograd::optim::{Adam, OptimError, Optimizer, Sgd};
-use autograd::{Error, Tape, Tensor, Var};
+use autograd::{Element, Error, Tape, Tensor, Var};
 
 /// Asserts that a result is this error, and that its sentence holds these facts.
 #[track_caller]
@@ -193,4 +196,36 @@ fn a_panic_points_at_the_line_of_the_caller() {
     let line = line!() - 1;
     std::panic::set_hook(hook);
     assert_eq!(*seen.lock().expect("no writer left"), Some(line));
+}
+
+/// a + b, whose author forgot that b may have been broadcast.
+struct AddWithoutSum;
+
+impl Describe for AddWithoutSum {
+    const NAME: &'static str = "add_without_sum";
+    fn sample(_: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
+        (Self, vec![Tensor::ones(&[2, 3]), Tensor::ones(&[3])])
+    }
+}
+
+impl<E: Element> Op<E, 2> for AddWithoutSum {
+    fn forward(&self, [a, b]: [&Tensor<E>; 2]) -> Result<Tensor<E>, Error> {
+        a.try_add(b)
+    }
+    fn vjp(&self, _: [&Tensor<E>; 2], _: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 2] {
+        [dy.clone().into(), dy.clone().into()]
+    }
+}
+
+#[test]
+fn an_op_whose_gradient_has_another_shape_than_its_input_is_refused() {
+    let (op, inputs) = AddWithoutSum::sample(&mut Draw::new(0, 0, 0));
+    let facts = ["add_without_sum", "input 1", "[2, 3]", "[3]", "sum_to"];
+    let tape = Tape::new();
+    let [a, b] = [&inputs[0], &inputs[1]].map(|x| tape.leaf(x.clone()));
+    let variant = |e: &Error| matches!(e, Error::Contribution { .. });
+    let y = tape.apply(AddWithoutSum, [a, b]);
+    refused(tape.try_backward(y.sum()), variant, &facts);
+    let variant = |e: &Box<Failure>| matches!(**e, Failure::None { .. });
+    refused(Check::default().op(op, &inputs), variant, &facts);
 }

@@ -6,5 +6,6 @@ mod anomaly;
 mod transforms;
 mod cells;
 mod goldens;
+mod zoo;
 mod laws;
 mod long;

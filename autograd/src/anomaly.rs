@@ -17,6 +17,7 @@ use std::fmt;
 use std::panic::Location;
 
 use crate::element::Element;
+use crate::error::expect;
 use crate::tape::{Node, backward};
 use crate::tensor::Tensor;
 use crate::var::Var;
@@ -111,7 +112,7 @@ pub fn find_anomaly<E: Element>(loss: Var<'_, E>) -> Option<Anomaly> {
     );
     let mut found = None;
     let seed = Tensor::ones(loss.shape());
-    backward(&nodes, last, seed, &mut |i, input, contribution| {
+    let walked = backward(&nodes, last, seed, &mut |i, input, contribution| {
         if found.is_none() {
             let shape = nodes[nodes[i].inputs[input] as usize].value.shape();
             let gradient = contribution.clone().into_dense(shape);
@@ -121,6 +122,7 @@ pub fn find_anomaly<E: Element>(loss: Var<'_, E>) -> Option<Anomaly> {
             }
         }
     });
+    expect(walked);
     found
 }
 

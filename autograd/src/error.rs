@@ -131,6 +131,20 @@ pub enum Error {
         /// Its shape.
         shape: Vec<usize>,
     },
+    /// An op whose derivative contributes a tensor of another shape than its input has.
+    #[error(
+        "{op}: its vjp contributes the shape {found:?} to input {input} of shape {expected:?}; an input that was broadcast needs `sum_to`"
+    )]
+    Contribution {
+        /// The operation.
+        op: &'static str,
+        /// The number of the input.
+        input: usize,
+        /// The input's shape.
+        expected: Vec<usize>,
+        /// The shape of the contribution.
+        found: Vec<usize>,
+    },
     /// Two variables that live on different tapes.
     #[error(
         "{op}: the variables are on two tapes; make both on one, or carry a value over with `tape.constant`"

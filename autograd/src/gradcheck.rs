@@ -41,6 +41,7 @@ use crate::complex::Complex;
 use crate::draw::Draw;
 use crate::dual::Dual;
 use crate::element::Element;
+use crate::error::Error;
 use crate::ops::{Op, OpMany};
 use crate::params::{Family, Params};
 use crate::tape::Tape;
@@ -141,13 +142,31 @@ impl fmt::Display for Method {
     }
 }
 
-/// A derivative that is wrong: what, where, and by how much.
+/// A derivative that is wrong.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Failure {
+    /// It differs from a numeric derivative.
+    #[error(transparent)]
+    Wrong(#[from] WrongGradient),
+    /// There is none: the walk back failed.
+    #[error("{subject}: {error}; seed {seed}")]
+    None {
+        /// The op or function.
+        subject: String,
+        /// Why.
+        error: Error,
+        /// The seed of the check.
+        seed: u64,
+    },
+}
+
+/// A gradient that differs from a numeric derivative: where, and by how much.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error(
     "{subject}: the gradient in {input} {shape:?} is wrong at {index:?}: {analytic:e} by the tape, {numeric:e} by {method} \
      (error {error:.1e}, allowed {allowed:.0e}); {bad} of {checked} entries are wrong; seed {seed}"
 )]
-pub struct Failure {
+pub struct WrongGradient {
     /// The op or function.
     pub subject: String,
     /// The input or parameter.
@@ -292,7 +311,7 @@ impl Check {
         self.run(&FunctionSubject { function, names }, &at.leaves())
     }
 
-    fn run(&self, subject: &impl Subject, at: &[Tensor<f64>]) -> Result<Errors, Box<Failure>> {
+    fn run(&self, subject: &dyn Subject, at: &[Tensor<f64>]) -> Result<Errors, Box<Failure>> {
         let mut draw = Draw::new(self.seed, 0, 0);
         let weights: Vec<Tensor<f64>> = {
             let tape = Tape::new();
@@ -301,7 +320,7 @@ impl Check {
             outputs.iter().map(|y| draw.signed_tensor(y.value().shape(), 0.5..1.5)).collect()
         };
         let at_point = Point { check: self, subject, at, weights };
-        let grads = at_point.gradient(at.to_vec());
+        let grads = at_point.gradient(at.to_vec())?;
         let mut errors = Errors::default();
         for (input, x) in at.iter().enumerate() {
             let g = &grads[input];
@@ -323,13 +342,9 @@ impl Check {
                     let error = error(expected / scale, found / scale);
                     if error > allowed {
                         at_point.entries(input, g, method, allowed)?;
-                        return Err(at_point.failure(
-                            input,
-                            &[],
-                            [expected, found],
-                            method,
-                            allowed,
-                        ));
+                        let failure =
+                            at_point.failure(input, &[], [expected, found], method, allowed);
+                        return Err(Box::new(failure.into()));
                     }
                     *worst = worst.max(error);
                 }
@@ -353,9 +368,9 @@ fn norm_1(a: &Tensor<f64>, b: &Tensor<f64>) -> f64 {
 }
 
 /// A subject at a point, with the weights that make its outputs one number.
-struct Point<'a, S> {
+struct Point<'a> {
     check: &'a Check,
-    subject: &'a S,
+    subject: &'a dyn Subject,
     at: &'a [Tensor<f64>],
     weights: Vec<Tensor<f64>>,
 }
@@ -373,11 +388,11 @@ fn weighted<'t, E: Element>(
     total
 }
 
-impl<S: Subject> Point<'_, S> {
+impl<'a> Point<'a> {
     /// The weighted sum as a plain number, computed on constants.
     fn value<E: Element>(&self, inputs: Vec<Tensor<E>>) -> E
     where
-        S: Run<E>,
+        dyn Subject + 'a: Run<E>,
     {
         let tape = Tape::new();
         let inputs = inputs.into_iter().map(|x| tape.constant(x)).collect();
@@ -386,15 +401,20 @@ impl<S: Subject> Point<'_, S> {
     }
 
     /// The gradient of the weighted sum in every input.
-    fn gradient<E: Element>(&self, inputs: Vec<Tensor<E>>) -> Vec<Tensor<E>>
+    fn gradient<E: Element>(&self, inputs: Vec<Tensor<E>>) -> Result<Vec<Tensor<E>>, Box<Failure>>
     where
-        S: Run<E>,
+        dyn Subject + 'a: Run<E>,
     {
         let tape = Tape::new();
         let inputs: Vec<_> = inputs.into_iter().map(|x| tape.leaf(x)).collect();
         let outputs = self.subject.run(&tape, inputs.clone());
-        let grads = tape.backward(weighted(&tape, &outputs, &self.weights));
-        inputs.into_iter().map(|x| grads.of(x)).collect()
+        let loss = weighted(&tape, &outputs, &self.weights);
+        let none = |error| {
+            let (subject, seed) = (self.subject.name(), self.check.seed);
+            Box::new(Failure::None { subject, error, seed })
+        };
+        let grads = tape.try_backward(loss).map_err(none)?;
+        Ok(inputs.into_iter().map(|x| grads.of(x)).collect())
     }
 
     /// The inputs with `f` applied to input number `moved`, and a mere conversion to the others.
@@ -465,7 +485,7 @@ impl<S: Subject> Point<'_, S> {
         let mut failure = self.failure(input, &index, values, method, allowed);
         failure.bad = errors.data().iter().filter(|&&e| e > allowed).count();
         failure.checked = errors.elements();
-        Err(failure)
+        Err(Box::new(failure.into()))
     }
 
     fn failure(
@@ -475,8 +495,8 @@ impl<S: Subject> Point<'_, S> {
         [analytic, numeric]: [f64; 2],
         method: Method,
         allowed: f64,
-    ) -> Box<Failure> {
-        Box::new(Failure {
+    ) -> WrongGradient {
+        WrongGradient {
             subject: self.subject.name(),
             input: self.subject.input_name(input),
             shape: self.at[input].shape().to_vec(),
@@ -489,7 +509,7 @@ impl<S: Subject> Point<'_, S> {
             bad: self.at[input].elements(),
             checked: self.at[input].elements(),
             seed: self.check.seed,
-        })
+        }
     }
 
     /// The derivative of the gradient along one random direction in all inputs.
@@ -497,10 +517,10 @@ impl<S: Subject> Point<'_, S> {
         let v: Vec<_> = self.at.iter().map(|x| draw.signed_tensor(x.shape(), 0.5..1.5)).collect();
         let step = |x: f64, v: f64| Complex::new(x, COMPLEX_STEP * v);
         let along = self.at.iter().zip(&v);
-        let dual = self.gradient(along.clone().map(|(x, v)| x.zip(v, Dual::new)).collect());
-        let complex = self.gradient(along.clone().map(|(x, v)| x.zip(v, step)).collect());
+        let dual = self.gradient(along.clone().map(|(x, v)| x.zip(v, Dual::new)).collect())?;
+        let complex = self.gradient(along.clone().map(|(x, v)| x.zip(v, step)).collect())?;
         let real = |h: f64| self.gradient(along.clone().map(|(x, v)| x + v * h).collect());
-        let (up, down) = (real(DIFFERENCE_STEP), real(-DIFFERENCE_STEP));
+        let (up, down) = (real(DIFFERENCE_STEP)?, real(-DIFFERENCE_STEP)?);
         for input in 0..self.at.len() {
             let dual = dual[input].map(|g| g.derivative);
             let complex = complex[input].map(|g| g.im / COMPLEX_STEP);

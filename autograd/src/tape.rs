@@ -309,7 +309,7 @@ impl<E: Element> Tape<E> {
             return Err(Error::Reshape { op: "backward", from, to });
         }
         Ok(Gradients {
-            grads: backward(&nodes, output.index() as usize, seed, &mut |_, _, _| {}),
+            grads: backward(&nodes, output.index() as usize, seed, &mut |_, _, _| {})?,
             id: self.id,
         })
     }
@@ -334,7 +334,8 @@ pub(crate) fn backward<E: Element>(
     last: usize,
     seed: Tensor<E>,
     watch: &mut dyn FnMut(usize, usize, &Contribution<E>),
-) -> Vec<Option<Tensor<E>>> {
+) -> Result<Vec<Option<Tensor<E>>>, Error> {
+    let mut wrong = None;
     let mut grads: Vec<Option<Tensor<E>>> = vec![None; nodes.len()];
     grads[last] = Some(seed);
     for (i, node) in nodes[..=last].iter().enumerate().rev() {
@@ -350,13 +351,24 @@ pub(crate) fn backward<E: Element>(
         let d_outputs: SmallVec<[Tensor<E>; 2]> = d_outputs.collect();
         op.pull(&inputs, &outputs, &d_outputs, &mut |k, contribution| {
             let input = node.inputs[k] as usize;
-            if nodes[input].needs_grad {
-                watch(i, k, &contribution);
-                add(&mut grads[input], nodes[input].value.shape_value(), contribution);
+            let shape = nodes[input].value.shape_value();
+            match &contribution {
+                Contribution::Dense(dx) if dx.shape_value() != shape => {
+                    let (expected, found) = (shape.to_vec(), dx.shape().to_vec());
+                    wrong = Some(Error::Contribution { op: node.name, input: k, expected, found });
+                }
+                _ if nodes[input].needs_grad => {
+                    watch(i, k, &contribution);
+                    add(&mut grads[input], shape, contribution);
+                }
+                _ => {}
             }
         });
+        if let Some(wrong) = wrong {
+            return Err(wrong);
+        }
     }
-    grads
+    Ok(grads)
 }
 
 /// Adds a contribution to a gradient: the only place where gradients are added. A first dense one is

@@ -324,7 +324,8 @@ struct ConstantsTruncated;
 impl Fault<1> for ConstantsTruncated {
     type Op = Gelu;
     const NAME: &'static str = "gelu: truncated constants";
-    const WRONG: &'static str = "√(2/π) has six digits on the way back and sixteen on the way there";
+    const WRONG: &'static str =
+        "√(2/π) has six digits on the way back and sixteen on the way there";
 
     fn sample(draw: &mut Draw) -> (Gelu, [Tensor<f64>; 1]) {
         own(draw)

@@ -11,10 +11,15 @@ use super::{Derivative, Entry, Fault, Faulty, Named, Wrong, function, op};
 pub(super) fn entries() -> Vec<Entry> {
     vec![
         op::<DetachForgotten, 1>(),
-        function("gate: stopped", "the gate of x ⊙ σ(x) is detached", "x", |derivative, draw| {
-            let x = draw.tensor(&[2, 3], -2.0..2.0);
-            (Gated { derivative }, Named::new([("x", x)]))
-        }),
+        function(
+            "gate: stopped",
+            "the gate of x ⊙ σ(x) is detached",
+            "x",
+            |derivative, draw| {
+                let x = draw.tensor(&[2, 3], -2.0..2.0);
+                (Gated { derivative }, Named::new([("x", x)]))
+            },
+        ),
         function(
             "upsample: overwritten",
             "the gradient of the other branch is replaced, not added to",
@@ -28,7 +33,9 @@ pub(super) fn entries() -> Vec<Entry> {
             "tied weight: first use lost",
             "the gradient of the second use replaces that of the first",
             "w",
-            |derivative, draw| TiedWeight::sample(derivative, draw.tensor(&[2, 3], -1.0..1.0), draw),
+            |derivative, draw| {
+                TiedWeight::sample(derivative, draw.tensor(&[2, 3], -1.0..1.0), draw)
+            },
         )
         .hidden_by("an input of zeros", |derivative, draw| {
             TiedWeight::sample(derivative, Tensor::zeros(&[2, 3]), draw)
@@ -97,11 +104,7 @@ struct UpsampledBeside {
 }
 
 impl UpsampledBeside {
-    fn sample(
-        derivative: Derivative,
-        branch: bool,
-        draw: &mut Draw,
-    ) -> (Self, Named<Tensor<f64>>) {
+    fn sample(derivative: Derivative, branch: bool, draw: &mut Draw) -> (Self, Named<Tensor<f64>>) {
         (Self { derivative, branch }, Named::new([("x", draw.tensor(&[2, 3], -2.0..2.0))]))
     }
 }
@@ -175,11 +178,7 @@ struct MaskedPole {
 }
 
 impl MaskedPole {
-    fn sample(
-        derivative: Derivative,
-        first: f64,
-        draw: &mut Draw,
-    ) -> (Self, Named<Tensor<f64>>) {
+    fn sample(derivative: Derivative, first: f64, draw: &mut Draw) -> (Self, Named<Tensor<f64>>) {
         let mut x = draw.tensor(&[3], 0.5..2.0);
         x.data_mut()[0] = first;
         (Self { derivative }, Named::new([("x", x)]))
@@ -195,4 +194,3 @@ impl Function for MaskedPole {
         tape.apply(op, [x]).slice(0, 1, 3)
     }
 }
-

@@ -11,7 +11,7 @@
 //! sample must let its fault through: so it is the fault that fails, and the sample that finds it.
 //!
 //! Beside the check of this project runs the one that is common in the field ([`loose`]), and [`table`] says
-//! which faults it lets pass: `cargo run --release -p tests --example zoo`.
+//! which faults it lets pass: `cargo test -p tests zoo::table -- --ignored --nocapture`.
 
 mod ops;
 mod elementwise;
@@ -21,8 +21,6 @@ mod rows;
 mod loss;
 mod flow;
 mod cells;
-
-use std::fmt::Write;
 
 use autograd::draw::Draw;
 use autograd::gradcheck::{Check, Errors, Failure, Function};
@@ -34,7 +32,7 @@ use autograd::{Complex, Dual, Element, Error, Family, Params, Tape, Tensor, Var}
 const SEEDS: u64 = 8;
 
 /// Every fault of the zoo.
-pub(crate) fn entries() -> Vec<Entry> {
+fn entries() -> Vec<Entry> {
     [
         elementwise::entries(),
         reduce::entries(),
@@ -50,7 +48,7 @@ pub(crate) fn entries() -> Vec<Entry> {
 }
 
 /// A fault, and how to look for it.
-pub(crate) struct Entry {
+struct Entry {
     /// What it is called.
     name: &'static str,
     /// What is wrong.
@@ -63,8 +61,15 @@ pub(crate) struct Entry {
     check: Box<dyn Fn(Derivative, u64) -> Verdict>,
     /// Whether the loose check accepts the fault.
     loose: Box<dyn Fn(u64) -> bool>,
-    /// What samples hide the fault, and the gradient check of the fault on one.
-    careless: Option<(&'static str, Box<dyn Fn(u64) -> Verdict>)>,
+    careless: Option<Careless>,
+}
+
+/// Samples that hide a fault.
+struct Careless {
+    /// What they are like.
+    what: &'static str,
+    /// The gradient check of the fault on one of them.
+    check: Box<dyn Fn(u64) -> Verdict>,
 }
 
 /// What the gradient check says.
@@ -148,23 +153,28 @@ fn op<F: Fault<N>, const N: usize>() -> Entry {
         wrong: F::WRONG,
         subject: F::Op::NAME.to_string(),
         place: format!("input {}", F::INPUT),
-        check: Box::new(move |derivative, seed| check(derivative, seed, F::sample(&mut draw(seed)))),
+        check: Box::new(move |derivative, seed| {
+            check(derivative, seed, F::sample(&mut draw(seed)))
+        }),
         loose: Box::new(move |seed| loose(F::sample(&mut draw(seed)))),
         careless: None,
     }
 }
 
+/// Draws an op and inputs to check it at.
+type OpSample<O, const N: usize> = fn(&mut Draw) -> (O, [Tensor<f64>; N]);
+
 /// The entry of a fault in an op, with samples that hide it.
 fn op_with_careless<F: Fault<N>, const N: usize>(
     what: &'static str,
-    sample: fn(&mut Draw) -> (F::Op, [Tensor<f64>; N]),
+    sample: OpSample<F::Op, N>,
 ) -> Entry {
     let check = move |seed| {
         let (op, inputs) = sample(&mut draw(seed));
         let op = Faulty::<F, N> { op, derivative: Wrong };
         Check::with_seed(seed).order_2().op(op, &inputs)
     };
-    Entry { careless: Some((what, Box::new(check))), ..op::<F, N>() }
+    Entry { careless: Some(Careless { what, check: Box::new(check) }), ..op::<F, N>() }
 }
 
 /// Draws a function with the right or the wrong derivative, and a point to check it at.
@@ -200,7 +210,8 @@ impl Entry {
         sample: FunctionSample<F>,
     ) -> Self {
         let check = check_function(sample);
-        Self { careless: Some((what, Box::new(move |seed| check(Wrong, seed)))), ..self }
+        let check = Box::new(move |seed| check(Wrong, seed));
+        Self { careless: Some(Careless { what, check }), ..self }
     }
 }
 
@@ -295,7 +306,12 @@ impl Entry {
         (0..SEEDS).all(|seed| (self.loose)(seed))
     }
 
-    /// The place and the numbers of the report, or that there is none.
+    /// Whether the gradient check rejects the fault on every sample.
+    fn is_rejected(&self) -> bool {
+        (0..SEEDS).all(|seed| (self.check)(Wrong, seed).is_err())
+    }
+
+    /// Where the report finds the fault, or that there is no report.
     fn found(&self) -> String {
         match (self.check)(Wrong, 0) {
             Ok(_) => "NOT REJECTED".to_string(),
@@ -305,132 +321,125 @@ impl Entry {
 }
 
 /// Every fault, where the gradient check finds it, and whether the loose check finds it too.
-pub(crate) fn table() -> String {
+#[test]
+#[ignore = "prints a table: cargo test -p tests zoo::table -- --ignored --nocapture"]
+fn table() {
     let entries = entries();
-    let width = entries.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
-    let mut table = String::new();
-    let mut write = |line: String| writeln!(table, "{line}").expect("a string takes any text");
-    write("What the gradient check rejects, and what a check with rtol 1e-3, atol 1e-5,".into());
-    write("central differences (h = 1e-3) and an unweighted sum of outputs says of it.\n".into());
-    let (mut rejected, mut let_pass) = (0, Vec::new());
-    for entry in &entries {
-        let loose = entry.passes_the_loose_check();
-        let all = (0..SEEDS).all(|seed| (entry.check)(Wrong, seed).is_err());
-        rejected += usize::from(all);
-        let verdict = if loose { "LETS PASS" } else { "rejects" };
-        write(format!("{:width$}  {verdict:9}  {}", entry.name, entry.found()));
-        if loose {
-            let_pass.push(entry);
+    println!(
+        "\nWhat the gradient check finds in each wrong derivative, and what a check with rtol 1e-3,"
+    );
+    println!(
+        "atol 1e-5, central differences (h = 1e-3) and an unweighted sum of outputs says of it.\n"
+    );
+    let (loose, rest): (Vec<_>, Vec<_>) =
+        entries.iter().partition(|entry| entry.passes_the_loose_check());
+    for (verdict, entries) in [("LETS PASS", &loose), ("rejects", &rest)] {
+        for entry in entries {
+            println!("{verdict:9}  {:44} {}", entry.name, entry.found());
         }
     }
-    write(format!("\nRejected: {rejected} of {}.\n", entries.len()));
-    write(format!("The loose check lets {} pass:", let_pass.len()));
-    for entry in let_pass {
-        write(format!("  {}: {}", entry.name, entry.wrong));
+    let rejected = entries.iter().filter(|entry| entry.is_rejected()).count();
+    let all = entries.len();
+    println!("\nThe gradient check rejects {rejected} of {all}, the loose one {}.", rest.len());
+    println!("\nWhat is wrong where the loose check sees nothing:");
+    for entry in &loose {
+        println!("    {:40} {}", entry.name, entry.wrong);
     }
-    write("\nSamples on which a fault does not show, however strict the check:".into());
+    println!("\nSamples on which no check can see a fault:");
     for entry in &entries {
-        if let Some((what, _)) = &entry.careless {
-            write(format!("  {}: {what}", entry.name));
+        if let Some(Careless { what, .. }) = &entry.careless {
+            println!("    {:40} {what}", entry.name);
         }
     }
-    table
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+#[test]
+fn every_wrong_derivative_is_rejected() {
+    let entries = entries();
+    let accepted: Vec<_> =
+        entries.iter().filter(|entry| !entry.is_rejected()).map(|entry| entry.name).collect();
+    let (all, rejected) = (entries.len(), entries.len() - accepted.len());
+    assert_eq!(rejected, all, "{rejected} of {all} rejected; these were not: {accepted:?}");
+    assert!(all >= 40, "{all} faults are too few");
+}
 
-    #[test]
-    fn every_wrong_derivative_is_rejected() {
-        let entries = entries();
-        let accepted: Vec<_> = entries
-            .iter()
-            .filter(|entry| (0..SEEDS).any(|seed| (entry.check)(Wrong, seed).is_ok()))
-            .map(|entry| entry.name)
-            .collect();
-        let (all, rejected) = (entries.len(), entries.len() - accepted.len());
-        assert_eq!(rejected, all, "{rejected} of {all} rejected; these were not: {accepted:?}");
-        assert!(all >= 40, "{all} faults are too few");
+#[test]
+fn the_report_names_the_place_and_both_values() {
+    for entry in entries() {
+        for seed in 0..SEEDS {
+            let Err(failure) = (entry.check)(Wrong, seed) else {
+                panic!("`{}` was not rejected with seed {seed}", entry.name);
+            };
+            let text = failure.to_string();
+            let place = [entry.subject.clone(), entry.place.clone()];
+            let index = format!("{:?}", failure.index);
+            let values = [failure.analytic, failure.numeric].map(|value| format!("{value:e}"));
+            for fact in place.iter().chain(&values).chain([&index]) {
+                assert!(text.contains(fact), "`{}`: {fact} is not in: {text}", entry.name);
+            }
+            assert_ne!(values[0], values[1], "`{}`: {text}", entry.name);
+        }
     }
+}
 
-    #[test]
-    fn the_report_names_the_place_and_both_values() {
-        for entry in entries() {
-            for seed in 0..SEEDS {
-                let Err(failure) = (entry.check)(Wrong, seed) else {
-                    panic!("`{}` was not rejected with seed {seed}", entry.name);
-                };
-                let text = failure.to_string();
-                let place = [entry.subject.clone(), entry.place.clone()];
-                let index = format!("{:?}", failure.index);
-                let values = [failure.analytic, failure.numeric].map(|value| format!("{value:e}"));
-                for fact in place.iter().chain(&values).chain([&index]) {
-                    assert!(text.contains(fact), "`{}`: {fact} is not in: {text}", entry.name);
-                }
-                assert_ne!(values[0], values[1], "`{}`: {text}", entry.name);
+#[test]
+fn the_right_twin_passes() {
+    for entry in entries() {
+        for seed in 0..SEEDS {
+            if let Err(failure) = (entry.check)(Right, seed) {
+                panic!("the twin of `{}` with seed {seed}: {failure}", entry.name);
             }
         }
     }
+}
 
-    #[test]
-    fn the_right_twin_passes() {
-        for entry in entries() {
-            for seed in 0..SEEDS {
-                if let Err(failure) = (entry.check)(Right, seed) {
-                    panic!("the twin of `{}` with seed {seed}: {failure}", entry.name);
-                }
+#[test]
+fn a_careless_sample_hides_the_fault() {
+    for entry in entries() {
+        let Some(Careless { what, check }) = &entry.careless else { continue };
+        for seed in 0..SEEDS {
+            if let Err(failure) = check(seed) {
+                panic!("`{}` is not hidden by {what}: {failure}", entry.name);
             }
         }
     }
+}
 
-    #[test]
-    fn a_careless_sample_hides_the_fault() {
-        for entry in entries() {
-            let Some((what, check)) = &entry.careless else { continue };
-            for seed in 0..SEEDS {
-                if let Err(failure) = check(seed) {
-                    panic!("`{}` is not hidden by {what}: {failure}", entry.name);
-                }
-            }
-        }
+#[test]
+fn no_two_faults_have_one_name() {
+    let entries = entries();
+    let mut names: Vec<_> = entries.iter().map(|entry| entry.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), entries.len());
+}
+
+#[test]
+fn the_one_wrong_entry_of_a_thousand_is_named() {
+    let entry = op::<elementwise::OneEntryOfAThousand, 1>();
+    let failure = (entry.check)(Wrong, 0).expect_err("one entry is wrong");
+    assert_eq!((&*failure.index, failure.bad, failure.checked), (&[617][..], 1, 1000));
+}
+
+/// What the loose check accepts on every sample: at least these.
+const LET_PASS: [&str; 9] = [
+    "gelu: truncated constants",
+    "cube: slope frozen",
+    "sqrt: epsilon in the denominator",
+    "sigmoid: through f32",
+    "tanh: mean of the cotangents",
+    "sum: along the wrong axis",
+    "reshape: permuted",
+    "concat: parts exchanged",
+    "softmax: zero",
+];
+
+#[test]
+fn a_loose_check_lets_these_pass() {
+    let entries = entries();
+    for name in LET_PASS {
+        let entry = entries.iter().find(|entry| entry.name == name);
+        let entry = entry.unwrap_or_else(|| panic!("there is no fault `{name}`"));
+        assert!(entry.passes_the_loose_check(), "`{name}` does not pass");
     }
-
-    #[test]
-    fn no_two_faults_have_one_name() {
-        let entries = entries();
-        let mut names: Vec<_> = entries.iter().map(|entry| entry.name).collect();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), entries.len());
-    }
-
-    #[test]
-    fn the_one_wrong_entry_of_a_thousand_is_named() {
-        let entry = op::<elementwise::OneEntryOfAThousand, 1>();
-        let failure = (entry.check)(Wrong, 0).expect_err("one entry is wrong");
-        assert_eq!((&*failure.index, failure.bad, failure.checked), (&[617][..], 1, 1000));
-    }
-
-    #[test]
-    fn a_loose_check_lets_these_pass() {
-        let entries = entries();
-        for name in LET_PASS {
-            let entry = entries.iter().find(|entry| entry.name == name);
-            let entry = entry.unwrap_or_else(|| panic!("there is no fault `{name}`"));
-            assert!(entry.passes_the_loose_check(), "`{name}` does not pass");
-        }
-    }
-
-    const LET_PASS: [&str; 9] = [
-        "gelu: truncated constants",
-        "cube: slope frozen",
-        "sqrt: epsilon in the denominator",
-        "sigmoid: through f32",
-        "tanh: mean of the cotangents",
-        "sum: along the wrong axis",
-        "reshape: permuted",
-        "concat: parts exchanged",
-        "softmax: zero",
-    ];
 }

@@ -1,0 +1,241 @@
+//! Lesson 02. What does `backward()` do?      cargo lesson 02_scalar_engine   (1 s)
+//!
+//! Why gradients are added and not replaced, why each node waits until all of its uses are done,
+//! and what a graph of a million nodes asks of the stack.
+
+use std::process::ExitCode;
+use std::thread;
+use std::time::Instant;
+
+use anyhow::{Result, anyhow, ensure};
+use autograd::init::unit;
+use autograd::scalar::{Node, Op, Tape, Var};
+use clap::Parser;
+use lessons::options::Options;
+use lessons::report::{result, run};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+/// What does backward() do? Four ways to walk a graph backwards, one of them right and fast
+#[derive(Parser)]
+struct Args {
+    #[command(flatten)]
+    options: Options,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    run(|| lesson(&args.options))
+}
+
+fn lesson(options: &Options) -> Result<()> {
+    let folder = options.folder()?;
+
+    // 1. The diamond: b = a + a and c = b + b, so c = 4a and dc/da = 4.
+    let tape = Tape::new();
+    let a = tape.var(1.0);
+    let b = a + a;
+    let c = b + b;
+    let grads = tape.backward(c);
+    println!("1. b = a + a, c = b + b, at a = 1");
+    for (name, var) in [("a", a), ("b", b), ("c", c)] {
+        println!("   {name} = {}   dc/d{name} = {}", var.value(), grads.of(var));
+    }
+
+    // 2. The same nodes, walked in four ways that all look right.
+    let (nodes, output) = (tape.nodes(), c.index());
+    let mut replaced = vec![0.0; nodes.len()];
+    replace(&nodes, output, 1.0, &mut replaced);
+    let mut revisited = vec![0.0; nodes.len()];
+    revisited[output] = 1.0;
+    revisit(&nodes, output, &mut revisited);
+    let mut by_path = vec![0.0; nodes.len()];
+    every_path(&nodes, output, 1.0, &mut by_path);
+    let looped = reverse_loop(&nodes, output);
+    let found = [replaced, revisited, by_path, looped].map(|grads| grads[a.index()]);
+    println!("\n2. dc/da, from c back to a");
+    println!("   replace what is there          {}", found[0]);
+    println!("   add, then visit each operand   {}", found[1]);
+    println!("   walk down every path, adding   {}", found[2]);
+    println!("   one loop in reverse, adding    {}", found[3]);
+
+    // 3. Every path is right too, but there are 2^k of them and k nodes.
+    println!("\n3. visits, for k doublings: a, a + a, ...");
+    println!("    k      dc/da   every path   the loop");
+    let mut visits = 0;
+    for k in [2, 10, 20] {
+        let tape = Tape::new();
+        let a = tape.var(1.0);
+        let c = (0..k).fold(a, |x, _| x + x);
+        let dc_da = tape.backward(c).of(a);
+        visits = every_path(&tape.nodes(), c.index(), 1.0, &mut vec![0.0; tape.len()]);
+        println!("   {k:2} {dc_da:10} {visits:12} {:10}", tape.len());
+    }
+
+    // 4. The expression on micrograd's first page, every operator in it.
+    let tape = Tape::new();
+    let (a, b) = (tape.var(-4.0), tape.var(2.0));
+    let g = micrograd(a, b);
+    let grads = tape.backward(g);
+    let (value, da, db) = (g.value(), grads.of(a), grads.of(b));
+    println!("\n4. micrograd's expression at a = -4, b = 2: {} nodes", tape.len());
+    println!("   g = {value:.4}   dg/da = {da:.4}   dg/db = {db:.4}");
+
+    // 5. Is that right? Move a, then b, a little to both sides, at points close by.
+    let worst = worst_disagreement(&mut ChaCha8Rng::seed_from_u64(options.seed));
+    ensure!(worst < 1e-7, "the tape and central differences differ by {worst:.1e}");
+    println!("\n5. at 100 points close by, central differences agree to better than 1e-7");
+
+    // 6. A chain of a million products y ← y · w, in a thread with a stack of 256 KiB. A recursion
+    //    as deep would have a quarter of a byte for each call; the loop needs none.
+    let work = thread::Builder::new().stack_size(256 * 1024).spawn(chain)?;
+    let chain = work.join().map_err(|_| anyhow!("the chain did not fit on the stack"))?;
+    println!("\n6. y = w^1,000,000 at w = 1.000001, on a stack of 256 KiB");
+    println!("   {} nodes: y = {:.5}, dy/dw = {:.0}", chain.nodes, chain.y, chain.dw);
+
+    // 7. The graph of 4., with a value and a gradient at each node.
+    let path = folder.join("02_scalar_engine.dot");
+    let nodes = tape.nodes();
+    lessons::files::write(&path, dot(&nodes, &reverse_loop(&nodes, g.index())).as_bytes())?;
+    println!("\n7. the graph of 4. is in {}", path.display());
+
+    println!();
+    result("diamond_loop", found[3]);
+    result("diamond_replaced", found[0]);
+    result("diamond_revisited", found[1]);
+    result("visits_20_doublings", visits);
+    result("micrograd_g", format!("{value:.4}"));
+    result("micrograd_da", format!("{da:.4}"));
+    result("micrograd_db", format!("{db:.4}"));
+    result("chain_nodes", chain.nodes);
+    result("chain_y", format!("{:.5}", chain.y));
+    Ok(())
+}
+
+/// The operands of a node with the slope in each; a leaf has none.
+fn operands(node: &Node) -> impl Iterator<Item = (usize, f64)> {
+    let count = match node.op {
+        Op::Leaf => 0,
+        Op::Add | Op::Sub | Op::Mul | Op::Div => 2,
+        _ => 1,
+    };
+    node.parents.map(|parent| parent as usize).into_iter().zip(node.slopes).take(count)
+}
+
+/// Wrong: `=` where `+=` is due. A node that is used twice keeps the last contribution only.
+fn replace(nodes: &[Node], i: usize, dy: f64, grads: &mut [f64]) {
+    grads[i] = dy;
+    for (operand, slope) in operands(&nodes[i]) {
+        replace(nodes, operand, dy * slope, grads);
+    }
+}
+
+/// Wrong: both contributions are added, but then each operand is visited, b twice, and each visit
+/// hands on all that b has so far.
+fn revisit(nodes: &[Node], i: usize, grads: &mut [f64]) {
+    for (operand, slope) in operands(&nodes[i]) {
+        grads[operand] += grads[i] * slope;
+    }
+    for (operand, _) in operands(&nodes[i]) {
+        revisit(nodes, operand, grads);
+    }
+}
+
+/// Right, and hopeless: each visit hands on its own share only, so there is one for every path.
+/// Returns the number of visits.
+fn every_path(nodes: &[Node], i: usize, dy: f64, grads: &mut [f64]) -> u64 {
+    grads[i] += dy;
+    let mut visits = 1;
+    for (operand, slope) in operands(&nodes[i]) {
+        visits += every_path(nodes, operand, dy * slope, grads);
+    }
+    visits
+}
+
+/// Right, and what the tape does: every node stands behind its operands, so from the last to the
+/// first, a gradient is complete before it is handed on, once.
+fn reverse_loop(nodes: &[Node], output: usize) -> Vec<f64> {
+    let mut grads = vec![0.0; nodes.len()];
+    grads[output] = 1.0;
+    for i in (0..=output).rev() {
+        for (operand, slope) in operands(&nodes[i]) {
+            grads[operand] += grads[i] * slope;
+        }
+    }
+    grads
+}
+
+/// The expression in micrograd's README.
+fn micrograd<'t>(a: Var<'t>, b: Var<'t>) -> Var<'t> {
+    let mut c = a + b;
+    let mut d = a * b + b.powf(3.0);
+    c = c + (c + 1.0);
+    c = c + (1.0 + c + (-a));
+    d = d + (d * 2.0 + (b + a).relu());
+    d = d + (3.0 * d + (b - a).relu());
+    let e = c - d;
+    let f = e.powf(2.0);
+    f / 2.0 + 10.0 / f
+}
+
+/// The largest relative difference between the tape and central differences, over both variables
+/// and 100 points at most 0.01 from (−4, 2): a little further on, f = 0 and 10 / f has a pole.
+fn worst_disagreement(rng: &mut ChaCha8Rng) -> f64 {
+    let g = |a: f64, b: f64| {
+        let tape = Tape::new();
+        micrograd(tape.var(a), tape.var(b)).value()
+    };
+    let h = 1e-5;
+    let mut worst = 0.0_f64;
+    for _ in 0..100 {
+        let (x, y) = (-4.01 + 0.02 * unit(rng), 1.99 + 0.02 * unit(rng));
+        let tape = Tape::new();
+        let (a, b) = (tape.var(x), tape.var(y));
+        let grads = tape.backward(micrograd(a, b));
+        let da = (g(x + h, y) - g(x - h, y)) / (2.0 * h);
+        let db = (g(x, y + h) - g(x, y - h)) / (2.0 * h);
+        for (tape, numeric) in [(grads.of(a), da), (grads.of(b), db)] {
+            worst = worst.max((tape - numeric).abs() / (1.0 + numeric.abs()));
+        }
+    }
+    worst
+}
+
+/// What came of the million products.
+struct Chain {
+    nodes: usize,
+    y: f64,
+    dw: f64,
+}
+
+fn chain() -> Chain {
+    let start = Instant::now();
+    let tape = Tape::new();
+    let w = tape.var(1.000001);
+    let y = (0..1_000_000).fold(tape.var(1.0), |y, _| y * w);
+    let grads = tape.backward(y);
+    let chain = Chain { nodes: tape.len(), y: y.value(), dw: grads.of(w) };
+    drop((grads, tape));
+    let time = start.elapsed();
+    // On stderr, because it differs from run to run.
+    eprintln!("chain: {:.0} ns a node", time.as_nanos() as f64 / chain.nodes as f64);
+    chain
+}
+
+/// The graph in Graphviz's language: what made each node, its value, its gradient.
+fn dot(nodes: &[Node], grads: &[f64]) -> String {
+    let mut text = String::from("digraph {\n  rankdir=LR; node [shape=record];\n");
+    for (i, (Node { value, op, .. }, grad)) in nodes.iter().zip(grads).enumerate() {
+        let name = match (op, i) {
+            (Op::Leaf, 0) => "a".to_owned(),
+            (Op::Leaf, 1) => "b".to_owned(),
+            (Op::Leaf, _) => "constant".to_owned(),
+            (op, _) => format!("{op:?}").to_lowercase(),
+        };
+        text += &format!("  {i} [label=\"{name}|value {value:.4}|gradient {grad:.4}\"];\n");
+        for (operand, _) in operands(&nodes[i]) {
+            text += &format!("  {operand} -> {i};\n");
+        }
+    }
+    text + "}\n"
+}

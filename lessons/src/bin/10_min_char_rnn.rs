@@ -1,0 +1,376 @@
+//! Lesson 10. Can 100 lines write English?      cargo lesson 10_min_char_rnn   (40 s)
+//!
+//! A recurrent network reads a text one character at a time and learns to say which comes next.
+//! It knows nothing of words when it starts.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result, bail, ensure};
+use autograd::optim::{Adam, Optimizer};
+use autograd::{Params, Tensor, clip::clip_grad_norm};
+use clap::{Parser, ValueEnum};
+use lessons::ngram::NGram;
+use lessons::options::Options;
+use lessons::plot::{LineChart, Series};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use rnn::checkpoint::{self, Checkpoint};
+use rnn::decode::{Decoding, try_pick};
+use rnn::language_model::{LanguageModel, cross_entropy};
+use rnn::streams::{Streams, Window, split_at_fraction};
+use rnn::text::{Vocabulary, read_text};
+use rnn::{Cell, Gru, Lstm, StateOf, Vanilla};
+
+/// The text that is read if no other is given.
+const SALT_ROAD: &str = include_str!("../../data/salt_road.txt");
+/// The streams of text are read in this many groups, each on a thread of its own if there is one. Always as
+/// many, so that sums are added in the same order whatever the number of threads.
+const SHARDS: usize = 2;
+/// How many characters of the held-out text are predicted to judge the model.
+const VALIDATION: usize = 50_000;
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum CellName {
+    /// The vanilla cell: h = tanh(W x + U h + b).
+    Rnn,
+    Gru,
+    Lstm,
+}
+
+/// Trains a recurrent network on a text, character by character, and lets it write.
+#[derive(Parser)]
+struct Args {
+    /// The recurrent cell.
+    #[arg(long, value_enum, default_value = "gru")]
+    cell: CellName,
+    /// The text to learn from, UTF-8; without it, an English text that is built in.
+    #[arg(long, value_name = "FILE")]
+    text: Option<PathBuf>,
+    /// The number of hidden units.
+    #[arg(long, default_value_t = 128, value_parser = at_least_one)]
+    hidden: usize,
+    /// The number of training steps.
+    #[arg(long, default_value_t = 1000, value_parser = at_least_one)]
+    steps: usize,
+    /// How many places of the text are read side by side.
+    #[arg(long, default_value_t = 48, value_parser = at_least_one)]
+    streams: usize,
+    /// How many characters are read between two updates: where backpropagation through time is cut.
+    #[arg(long, default_value_t = 24, value_parser = at_least_one)]
+    window: usize,
+    /// Adam's learning rate at the first step; it falls linearly to zero.
+    #[arg(long, default_value_t = 1e-2)]
+    lr: f64,
+    /// The largest norm of a gradient.
+    #[arg(long, default_value_t = 1.0)]
+    clip: f64,
+    #[command(flatten)]
+    options: Options,
+    /// The number of threads; the results are the same for any.
+    #[arg(long, default_value_t = 2, value_parser = at_least_one)]
+    threads: usize,
+    /// Save the trained model, as safetensors with PyTorch's names.
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    /// Do not train: load a model that was saved, and let it write.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["text", "save", "steps"])]
+    load: Option<PathBuf>,
+    /// What the written text continues; without it, the start of a line.
+    #[arg(long)]
+    prompt: Option<String>,
+    /// How many characters are written.
+    #[arg(long, default_value_t = 500)]
+    length: usize,
+    /// How boldly: 1 as the model thinks, less is safer, 0 always the likeliest character.
+    #[arg(long, default_value_t = 0.7)]
+    temperature: f64,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("must be at least 1".to_string()),
+        Ok(n) => Ok(n),
+        Err(_) => Err("must be a whole number".to_string()),
+    }
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    lessons::report::run(|| {
+        rayon::ThreadPoolBuilder::new().num_threads(args.threads).build_global()?;
+        // A checkpoint knows its cell; otherwise the flag says it.
+        let loaded = args.load.as_deref().map(Checkpoint::load).transpose()?;
+        let cell = match &loaded {
+            Some(checkpoint) => checkpoint.metadata("cell")?.to_string(),
+            None => format!("{:?}", args.cell).to_lowercase(),
+        };
+        match cell.as_str() {
+            "rnn" => lesson::<Vanilla>(&args, loaded),
+            "gru" => lesson::<Gru>(&args, loaded),
+            "lstm" => lesson::<Lstm>(&args, loaded),
+            other => {
+                bail!("the checkpoint holds a cell called `{other}`; known are rnn, gru and lstm")
+            }
+        }
+    })
+}
+
+fn lesson<C: Cell>(args: &Args, loaded: Option<Checkpoint>) -> Result<()>
+where
+    StateOf<C, Tensor<f32>>: Send + Sync,
+    LanguageModel<C, Tensor<f32>>: Send + Sync,
+{
+    let decoding = match args.temperature {
+        0.0 => Decoding::Greedy,
+        temperature => Decoding::temperature(temperature)?,
+    };
+    if let Some(checkpoint) = loaded {
+        let (model, vocabulary) = open::<C>(checkpoint)?;
+        println!("{}", write(&model, &vocabulary, &decoding, args)?);
+        return Ok(());
+    }
+
+    ensure!(
+        args.lr > 0.0 && args.lr.is_finite(),
+        "--lr is {}; the learning rate must be positive",
+        args.lr
+    );
+    ensure!(
+        args.clip > 0.0,
+        "--clip is {}; the largest norm of a gradient must be positive",
+        args.clip
+    );
+
+    // 1. A text is a list of ids, one a character. The last tenth is held out.
+    let text = match &args.text {
+        Some(path) => read_text(path)?,
+        None => SALT_ROAD.to_string(),
+    };
+    let vocabulary = Vocabulary::of(&text)?;
+    let ids = vocabulary.encode(&text)?;
+    let (train, held_out) = split_at_fraction(&ids, 0.9);
+    let held_out = &held_out[..held_out.len().min(VALIDATION + 1)];
+    let mut streams = Streams::new(train.to_vec(), args.streams, args.window)?;
+    ensure!(held_out.len() > 1, "the text is too short to hold a part of it out");
+    prompt(args, &vocabulary)?;
+    if let Some(path) = &args.save {
+        checkpoint::check_writable(path)?;
+    }
+    let figures = args.options.folder()?;
+    println!("{} characters, {} different", ids.len(), vocabulary.len());
+
+    // 2. How far does counting get? Bits a character on the held-out text, the fewer the better.
+    let mut counted = Vec::new();
+    for order in 1..=4 {
+        let bits = NGram::count(train, order, vocabulary.len()).bits(held_out);
+        println!("{order}-gram {bits:.3} bits");
+        counted.push(bits);
+    }
+
+    // 3. A network that has learned nothing: every character is about as likely as any other.
+    let mut rng = ChaCha8Rng::seed_from_u64(args.options.seed);
+    let mut model = LanguageModel::<C>::init::<f32>(vocabulary.len(), None, args.hidden, &mut rng);
+    let mut adam = Adam::new(args.lr);
+    println!("{} with {} units, {} parameters\n", C::NAME, args.hidden, model.count());
+
+    // 4. Read a window in every stream, compare, go back in time, take a step; again and again.
+    let bar = lessons::progress::bar(args.steps as u64);
+    let interrupted = on_interrupt()?;
+    let mut states = Vec::new();
+    let mut curve = Vec::new();
+    let mut done = 0;
+    for step in 0..args.steps {
+        let Window { inputs, targets, fresh } = streams.next_window();
+        let shards = shards(&inputs, &targets, args.streams);
+        if fresh || states.is_empty() {
+            states = shards.iter().map(|shard| model.zero_state(shard.rows)).collect();
+        }
+        // Each group of streams on its own; the state goes on, the gradient stops: truncated BPTT.
+        let found: Vec<_> = shards
+            .par_iter()
+            .zip(&states)
+            .map(|(shard, state)| model.window_grad(&shard.inputs, &shard.targets, state))
+            .collect::<Result<_, _>>()?;
+        let mut grads = model.zeros_like();
+        let mut loss = 0.0;
+        states.clear();
+        for (shard, found) in shards.iter().zip(found) {
+            let share = shard.rows as f32 / args.streams as f32;
+            grads.add_assign(&found.grads.map(|gradient| gradient * f64::from(share)));
+            loss += share * found.loss;
+            states.push(found.last_state);
+        }
+        clip_grad_norm(&mut grads, args.clip)?;
+        *adam.lr() = args.lr * (1.0 - step as f64 / args.steps as f64);
+        adam.step(&mut model, &grads)?;
+
+        let bits = f64::from(loss) / std::f64::consts::LN_2;
+        curve.push((step as f64, bits));
+        bar.set_message(format!("{bits:.2} bits a character"));
+        bar.inc(1);
+        done = step + 1;
+
+        // 5. Five times on the way: how good is it, and what does it write?
+        if [1, args.steps / 20, args.steps / 5, args.steps / 2, args.steps].contains(&done) {
+            let bits = validate(&model, held_out)?;
+            let sample = write(&model, &vocabulary, &decoding, args)?;
+            bar.suspend(|| {
+                println!("--- step {done}: {bits:.3} bits on held-out text\n{sample}\n")
+            });
+        }
+        if interrupted.load(Ordering::Relaxed) {
+            break;
+        }
+    }
+    bar.finish_and_clear();
+
+    // 6. What was it worth?
+    if let Some(path) = &args.save {
+        save(path, &model, &vocabulary)?;
+        println!("saved to {}", path.display());
+    }
+    if done < args.steps {
+        bail!("interrupted after {done} of {} steps", args.steps);
+    }
+    let bits = validate(&model, held_out)?;
+    let figure = figures.join(format!("10_{}_loss.svg", C::NAME));
+    plot(&figure, C::NAME, &curve, &counted)?;
+    println!("loss curve in {}", figure.display());
+    lessons::report::result("cell", C::NAME);
+    lessons::report::result("bits", format!("{bits:.3}"));
+    for (order, bits) in (1..).zip(&counted) {
+        lessons::report::result(&format!("bits_{order}gram"), format!("{bits:.3}"));
+    }
+    Ok(())
+}
+
+/// The rows of some streams of a window.
+struct Shard {
+    rows: usize,
+    inputs: Vec<usize>,
+    targets: Vec<usize>,
+}
+
+/// A window's streams in [`SHARDS`] groups of neighbours; fewer if there are not as many streams.
+fn shards(inputs: &[usize], targets: &[usize], streams: usize) -> Vec<Shard> {
+    let size = streams.div_ceil(SHARDS);
+    let starts = (0..streams).step_by(size);
+    let part = |ids: &[usize], from: usize, to: usize| -> Vec<usize> {
+        ids.chunks(streams).flat_map(|row| &row[from..to]).copied().collect()
+    };
+    starts
+        .map(|from| {
+            let to = streams.min(from + size);
+            Shard {
+                rows: to - from,
+                inputs: part(inputs, from, to),
+                targets: part(targets, from, to),
+            }
+        })
+        .collect()
+}
+
+/// The mean of −log₂ p over a text, read from a state of zeros that is carried through.
+fn validate<C: Cell>(model: &LanguageModel<C, Tensor<f32>>, text: &[usize]) -> Result<f64> {
+    let mut state = model.zero_state(1);
+    let mut nats = 0.0;
+    for start in (0..text.len() - 1).step_by(1000) {
+        let end = (text.len() - 1).min(start + 1000);
+        let (trace, scores) = model.forward(&text[start..end], &state)?;
+        let targets = &text[start + 1..=end];
+        let mean = cross_entropy(&scores, targets)?;
+        nats += f64::from(mean) * targets.len() as f64;
+        state = trace.last_state().map(Tensor::clone);
+    }
+    Ok(nats / (text.len() - 1) as f64 / std::f64::consts::LN_2)
+}
+
+/// Continues the prompt, one character at a time: each is drawn, and read as the next input.
+fn write<C: Cell>(
+    model: &LanguageModel<C, Tensor<f32>>,
+    vocabulary: &Vocabulary,
+    decoding: &Decoding,
+    args: &Args,
+) -> Result<String> {
+    let mut rng = ChaCha8Rng::seed_from_u64(args.options.seed);
+    let mut input = prompt(args, vocabulary)?;
+    let mut state = model.zero_state(1);
+    let mut written = input.clone();
+    for _ in 0..args.length {
+        let (trace, scores) = model.forward(&input, &state)?;
+        let last = scores.entry(input.len() - 1);
+        let next = try_pick(last.data(), decoding, &mut rng)?;
+        written.push(next);
+        input = vec![next];
+        state = trace.last_state().map(Tensor::clone);
+    }
+    Ok(vocabulary.decode(&written))
+}
+
+/// What to continue: what was asked for, or the start of a line, or (in a text of one line) the
+/// vocabulary's first character.
+fn prompt(args: &Args, vocabulary: &Vocabulary) -> Result<Vec<usize>> {
+    match &args.prompt {
+        Some(prompt) if prompt.is_empty() => bail!("--prompt: give at least one character"),
+        Some(prompt) => vocabulary.encode(prompt).context("--prompt"),
+        None => Ok(vec![vocabulary.id('\n').unwrap_or(0)]),
+    }
+}
+
+/// The model and its vocabulary in one file.
+fn save<C: Cell>(
+    path: &Path,
+    model: &LanguageModel<C, Tensor<f32>>,
+    vocabulary: &Vocabulary,
+) -> Result<()> {
+    let metadata = BTreeMap::from([
+        ("cell".to_string(), C::NAME.to_string()),
+        ("vocabulary".to_string(), vocabulary.chars().iter().collect()),
+    ]);
+    Ok(checkpoint::save(path, model, &metadata)?)
+}
+
+/// What [`save`] wrote.
+fn open<C: Cell>(checkpoint: Checkpoint) -> Result<(LanguageModel<C, Tensor<f32>>, Vocabulary)> {
+    let vocabulary = Vocabulary::from_chars(checkpoint.metadata("vocabulary")?.chars().collect())?;
+    let head =
+        checkpoint.tensors().get("head.weight").context("the checkpoint has no `head.weight`")?;
+    let &[_, hidden] = head.shape() else {
+        bail!("`head.weight` has the shape {:?} instead of two axes", head.shape());
+    };
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    let template = LanguageModel::<C>::init(vocabulary.len(), None, hidden, &mut rng);
+    Ok((checkpoint.into_params(&template)?, vocabulary))
+}
+
+/// A flag that Ctrl-C sets: training then stops after its step, and saves if it was asked to.
+fn on_interrupt() -> Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let set = flag.clone();
+    ctrlc::set_handler(move || {
+        if set.swap(true, Ordering::Relaxed) {
+            std::process::exit(130); // asked twice
+        }
+    })?;
+    Ok(flag)
+}
+
+/// The training loss, smoothed over 25 steps, beside the n-grams.
+fn plot(path: &Path, cell: &str, curve: &[(f64, f64)], counted: &[f64]) -> Result<()> {
+    let mean = |part: &[(f64, f64)]| {
+        let n = part.len() as f64;
+        (part.iter().map(|p| p.0).sum::<f64>() / n, part.iter().map(|p| p.1).sum::<f64>() / n)
+    };
+    let points = curve.chunks(25).map(mean).collect();
+    let mut chart = LineChart::new("What a character model learns", "step", "bits a character");
+    chart.series.push(Series::new(cell, points));
+    for (order, &bits) in (1..).zip(counted) {
+        chart.baseline(&format!("{order}-gram"), bits);
+    }
+    chart.write(path)
+}
