@@ -37,6 +37,6 @@ macro_rules! each {
 }
 
 each! {
-    add sub mul div neg affine exp ln sqrt powf tanh sigmoid relu sum mean matmul reshape slice
-    concat rows log_softmax cross_entropy
+    add sub mul div neg affine exp ln sqrt powf tanh sigmoid relu sum mean matmul concat reshape slice
+    rows log_softmax cross_entropy
 }

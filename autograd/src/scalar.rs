@@ -82,11 +82,13 @@ impl Tape {
     }
 
     /// A variable to differentiate with respect to.
+    #[inline]
     pub fn var(&self, value: f64) -> Var<'_> {
         let own = self.len() as u32;
         self.push(value, Op::Leaf, [own; 2], [0.0; 2])
     }
 
+    #[inline]
     fn push(&self, value: f64, op: Op, parents: [u32; 2], slopes: [f64; 2]) -> Var<'_> {
         let mut nodes = self.nodes.borrow_mut();
         let index = u32::try_from(nodes.len()).expect("a tape holds at most 2³² nodes");
@@ -143,6 +145,7 @@ impl Gradients {
 
 impl<'t> Var<'t> {
     /// The value.
+    #[inline]
     pub fn value(self) -> f64 {
         self.tape.nodes.borrow()[self.index as usize].value
     }
@@ -153,22 +156,26 @@ impl<'t> Var<'t> {
     }
 
     /// A function of one number: its value and its slope there.
+    #[inline]
     fn unary(self, op: Op, value: f64, slope: f64) -> Self {
         self.tape.push(value, op, [self.index; 2], [slope, 0.0])
     }
 
     /// A function of two numbers: its value and its slope in each.
+    #[inline]
     fn binary(self, other: Self, op: Op, value: f64, slopes: [f64; 2]) -> Self {
         assert!(std::ptr::eq(self.tape, other.tape), "{op:?}: the variables are on two tapes");
         self.tape.push(value, op, [self.index, other.index], slopes)
     }
 
     /// A constant on the same tape.
+    #[inline]
     fn constant(self, value: f64) -> Self {
         self.tape.var(value)
     }
 
     /// e^x, with slope e^x.
+    #[inline]
     pub fn exp(self) -> Self {
         let y = self.value().exp();
         self.unary(Op::Exp, y, y)
@@ -181,6 +188,7 @@ impl<'t> Var<'t> {
     }
 
     /// tanh x, with slope 1 − tanh² x.
+    #[inline]
     pub fn tanh(self) -> Self {
         let y = self.value().tanh();
         self.unary(Op::Tanh, y, 1.0 - y * y)
@@ -208,6 +216,7 @@ impl<'t> Var<'t> {
 /// a + b, with slopes 1 and 1.
 impl Add for Var<'_> {
     type Output = Self;
+    #[inline]
     fn add(self, b: Self) -> Self {
         self.binary(b, Op::Add, self.value() + b.value(), [1.0, 1.0])
     }
@@ -216,6 +225,7 @@ impl Add for Var<'_> {
 /// a − b, with slopes 1 and −1.
 impl Sub for Var<'_> {
     type Output = Self;
+    #[inline]
     fn sub(self, b: Self) -> Self {
         self.binary(b, Op::Sub, self.value() - b.value(), [1.0, -1.0])
     }
@@ -224,6 +234,7 @@ impl Sub for Var<'_> {
 /// a · b, with slopes b and a.
 impl Mul for Var<'_> {
     type Output = Self;
+    #[inline]
     fn mul(self, b: Self) -> Self {
         let (x, y) = (self.value(), b.value());
         self.binary(b, Op::Mul, x * y, [y, x])
@@ -233,6 +244,7 @@ impl Mul for Var<'_> {
 /// a / b, with slopes 1/b and −a/b².
 impl Div for Var<'_> {
     type Output = Self;
+    #[inline]
     fn div(self, b: Self) -> Self {
         let (x, y) = (self.value(), b.value());
         self.binary(b, Op::Div, x / y, [1.0 / y, -x / (y * y)])
@@ -242,6 +254,7 @@ impl Div for Var<'_> {
 /// −a, with slope −1.
 impl Neg for Var<'_> {
     type Output = Self;
+    #[inline]
     fn neg(self) -> Self {
         self.unary(Op::Neg, -self.value(), -1.0)
     }

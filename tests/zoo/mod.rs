@@ -23,7 +23,7 @@ mod flow;
 mod cells;
 
 use autograd::draw::Draw;
-use autograd::gradcheck::{Check, Errors, Failure, Function};
+use autograd::gradcheck::{Check, Errors, Failure, Function, WrongGradient};
 use autograd::ops::{Contribution, Describe, Op};
 use autograd::params::Path;
 use autograd::{Complex, Dual, Element, Error, Family, Params, Tape, Tensor, Var};
@@ -73,7 +73,15 @@ struct Careless {
 }
 
 /// What the gradient check says.
-type Verdict = Result<Errors, Box<Failure>>;
+type Verdict = Result<Errors, Box<WrongGradient>>;
+
+/// The same of a derivative that exists.
+fn verdict(result: Result<Errors, Box<Failure>>) -> Verdict {
+    result.map_err(|failure| match *failure {
+        Failure::Wrong(wrong) => Box::new(wrong),
+        Failure::None { .. } => panic!("{failure}"),
+    })
+}
 
 /// Which of two derivatives to use.
 #[derive(Clone, Copy, PartialEq)]
@@ -140,7 +148,7 @@ where
 /// The entry of a fault in an op.
 fn op<F: Fault<N>, const N: usize>() -> Entry {
     let check = |derivative, seed, (op, inputs): (F::Op, [Tensor<f64>; N])| {
-        Check::with_seed(seed).order_2().op(Faulty::<F, N> { op, derivative }, &inputs)
+        verdict(Check::with_seed(seed).order_2().op(Faulty::<F, N> { op, derivative }, &inputs))
     };
     let loose = |(op, inputs): (F::Op, [Tensor<f64>; N])| {
         let op = std::sync::Arc::new(Faulty::<F, N> { op, derivative: Wrong });
@@ -172,7 +180,7 @@ fn op_with_careless<F: Fault<N>, const N: usize>(
     let check = move |seed| {
         let (op, inputs) = sample(&mut draw(seed));
         let op = Faulty::<F, N> { op, derivative: Wrong };
-        Check::with_seed(seed).order_2().op(op, &inputs)
+        verdict(Check::with_seed(seed).order_2().op(op, &inputs))
     };
     Entry { careless: Some(Careless { what, check: Box::new(check) }), ..op::<F, N>() }
 }
@@ -220,7 +228,7 @@ fn check_function<F: Function<Params = Named> + 'static>(
 ) -> Box<dyn Fn(Derivative, u64) -> Verdict> {
     Box::new(move |derivative, seed| {
         let (function, at) = sample(derivative, &mut draw(seed));
-        Check::with_seed(seed).order_2().function(&function, &at)
+        verdict(Check::with_seed(seed).order_2().function(&function, &at))
     })
 }
 
