@@ -37,6 +37,8 @@ macro_rules! each {
 }
 
 each! {
-    add sub mul div neg affine exp ln sqrt powf tanh sigmoid relu sum mean matmul concat reshape slice
-    rows log_softmax cross_entropy
+    add sub mul div neg affine exp ln sqrt powf tanh sigmoid relu log1p recip abs clamp sin cos
+    leaky_relu elu gelu gelu_tanh softplus silu maximum minimum select masked_fill sum mean max min
+    var norm log_sum_exp matmul concat reshape slice rows softmax log_softmax cross_entropy
+    layer_norm dropout
 }

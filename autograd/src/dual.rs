@@ -7,6 +7,7 @@
 //! `Dual<Dual<f64>>` carries second derivatives, and reverse mode over `Dual` gives
 //! Hessian-vector products. Source: Baydin et al. 2018, section 3.1.
 
+use std::f64::consts::FRAC_2_SQRT_PI;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
@@ -108,6 +109,9 @@ impl<E: Element> Element for Dual<E> {
         let y = self.value.exp();
         self.chain(y, y)
     }
+    fn exp_m1(self) -> Self {
+        self.chain(self.value.exp_m1(), self.value.exp())
+    }
     fn ln(self) -> Self {
         self.chain(self.value.ln(), E::ONE / self.value)
     }
@@ -134,6 +138,10 @@ impl<E: Element> Element for Dual<E> {
     }
     fn cos(self) -> Self {
         self.chain(self.value.cos(), -self.value.sin())
+    }
+    fn erf(self) -> Self {
+        let slope = E::from_f64(FRAC_2_SQRT_PI) * (-self.value * self.value).exp();
+        self.chain(self.value.erf(), slope)
     }
     fn sigmoid(self) -> Self {
         let y = self.value.sigmoid();

@@ -9,6 +9,7 @@ use std::fmt::Debug;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
+use crate::erf::{TERMS_F32, TERMS_F64, erf};
 use crate::product::{self, Factors};
 
 /// A number that can be differentiated through.
@@ -42,6 +43,8 @@ pub trait Element:
 
     /// e to the power of `self`.
     fn exp(self) -> Self;
+    /// e^x − 1, exact for small x.
+    fn exp_m1(self) -> Self;
     /// The natural logarithm.
     fn ln(self) -> Self;
     /// ln(1 + x), exact for small x.
@@ -56,6 +59,8 @@ pub trait Element:
     fn sin(self) -> Self;
     /// The cosine.
     fn cos(self) -> Self;
+    /// The error function (2/√π) ∫₀ˣ e^(−t²) dt.
+    fn erf(self) -> Self;
 
     /// The logistic function 1 / (1 + e^(−x)), written so that e is never raised to a positive
     /// power: it cannot overflow, and keeps its relative precision where it is small.
@@ -80,7 +85,7 @@ pub trait Element:
 }
 
 macro_rules! real {
-    ($type:ty, $gemm:path) => {
+    ($type:ty, $gemm:path, $erf_terms:expr) => {
         impl Element for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -100,6 +105,10 @@ macro_rules! real {
             #[inline]
             fn exp(self) -> Self {
                 <$type>::exp(self)
+            }
+            #[inline]
+            fn exp_m1(self) -> Self {
+                <$type>::exp_m1(self)
             }
             #[inline]
             fn ln(self) -> Self {
@@ -129,6 +138,9 @@ macro_rules! real {
             fn cos(self) -> Self {
                 <$type>::cos(self)
             }
+            fn erf(self) -> Self {
+                erf(f64::from(self), $erf_terms) as $type
+            }
 
             fn matmul_into(
                 factors: Factors,
@@ -143,5 +155,5 @@ macro_rules! real {
     };
 }
 
-real!(f32, product::f32_product);
-real!(f64, product::f64_product);
+real!(f32, product::f32_product, TERMS_F32);
+real!(f64, product::f64_product, TERMS_F64);

@@ -115,6 +115,40 @@ pub enum Error {
         /// The axes it must have, in words.
         rank: &'static str,
     },
+    /// An axis without elements, where the operation needs at least one.
+    #[error("{op}: axis {axis} of {shape:?} is empty; the operation needs at least one element")]
+    EmptyAxis {
+        /// The operation.
+        op: &'static str,
+        /// The axis.
+        axis: usize,
+        /// The shape.
+        shape: Vec<usize>,
+    },
+    /// An input whose shape does not follow from the first one's as it must.
+    #[error("{op}: {input} has the shape {shape:?}, and must have {wanted:?}")]
+    InputShape {
+        /// The operation.
+        op: &'static str,
+        /// The input, in words.
+        input: &'static str,
+        /// Its shape.
+        shape: Vec<usize>,
+        /// The shape that it must have.
+        wanted: Vec<usize>,
+    },
+    /// A number that sets how an operation works, outside of its range.
+    #[error("{op}: the {name} is {value}, and must be {allowed}")]
+    Setting {
+        /// The operation.
+        op: &'static str,
+        /// What the number is.
+        name: &'static str,
+        /// The number.
+        value: f64,
+        /// What it must be, in words.
+        allowed: &'static str,
+    },
     /// Another number of targets than of rows of scores.
     #[error("cross_entropy: {targets} targets for {rows} rows of scores; give one target a row")]
     Targets {

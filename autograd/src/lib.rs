@@ -23,6 +23,7 @@
 // In reading order; each module uses only those above it.
 pub mod scalar;
 
+mod erf;
 pub mod element;
 pub mod dual;
 pub mod complex;
@@ -50,5 +51,5 @@ pub use error::Error;
 pub use params::{Family, Params};
 pub use shape::Shape;
 pub use tape::{Gradients, Tape};
-pub use tensor::Tensor;
+pub use tensor::{Mask, Tensor};
 pub use var::Var;

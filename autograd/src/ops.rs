@@ -10,22 +10,32 @@
 mod list;
 mod arithmetic;
 mod elementwise;
-mod layout;
-mod loss;
-mod matmul;
+mod activation;
+mod choice;
 mod reduce;
+mod matmul;
+mod layout;
 mod rows;
+mod softmax;
+mod loss;
+mod normalise;
+mod dropout;
 
 use std::sync::Arc;
 
+pub use activation::*;
 pub use arithmetic::*;
+pub use choice::*;
+pub use dropout::*;
 pub use elementwise::*;
 pub use layout::*;
 pub(crate) use list::with_every_op;
 pub use loss::*;
 pub use matmul::*;
+pub use normalise::*;
 pub use reduce::*;
 pub use rows::*;
+pub use softmax::*;
 
 use crate::draw::Draw;
 use crate::element::Element;

@@ -120,6 +120,17 @@ impl Shape {
         strides
     }
 
+    /// Row-major items of this shape, repeated to the different shape `target` that it broadcasts to.
+    pub(crate) fn repeat<T: Copy>(&self, items: &[T], target: &Self) -> Vec<T> {
+        let steps = self.strides_within(target);
+        let last = target.rank - 1; // without axes the shapes would have been equal
+        let mut repeated = Vec::with_capacity(target.elements());
+        target.for_each_row(&steps, &steps, |at, _| {
+            repeated.extend((0..target[last]).map(|i| items[at + i * steps[last]]));
+        });
+        repeated
+    }
+
     /// Calls `visit` with each index of the outer axes as a pair of positions, one in a tensor
     /// with `a` strides and one with `b` strides, in row-major order. The innermost axis is left
     /// to the caller, who can run along it without bookkeeping.

@@ -8,12 +8,15 @@
 
 mod elementwise;
 mod index;
+mod lines;
+mod mask;
 mod matmul;
 mod reduce;
 
 use std::fmt;
 use std::sync::Arc;
 
+pub use mask::Mask;
 pub use matmul::{Matrix, Transposed};
 
 use crate::element::Element;

@@ -5,11 +5,13 @@
 
 use std::fmt;
 
+use rand::Rng;
+
 use crate::element::Element;
 use crate::error::{Error, expect};
 use crate::ops::*;
 use crate::tape::Tape;
-use crate::tensor::{Matrix, Tensor, Transposed};
+use crate::tensor::{Mask, Matrix, Tensor, Transposed};
 
 /// A place on a tape: a `Copy` handle, so that `x * w + b` reads as the formula does.
 pub struct Var<'t, E> {
@@ -89,6 +91,51 @@ impl<'t, E: Element> Var<'t, E> {
     #[track_caller]
     pub fn mean(self) -> Self {
         self.mean_over(&self.all_axes())
+    }
+
+    /// Where `holds` of the value, its real part if it carries derivatives: a decision, through which no
+    /// gradient goes.
+    pub fn mask(self, holds: impl Fn(f64) -> bool) -> Mask {
+        self.value().mask(holds)
+    }
+
+    /// `if_true` where `mask` says yes, else `if_false`; all three broadcast. See [`Select`].
+    ///
+    /// ```
+    /// use autograd::{Tape, Tensor, Var};
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::from([0.0, 4.0]));
+    /// let zero = tape.constant(Tensor::scalar(0.0));
+    /// let y = Var::select(&x.mask(|x| x > 0.0), x.sqrt(), zero);
+    /// assert_eq!(tape.backward(y.sum()).of(x).data(), [0.0, 0.25]); // and no NaN
+    /// ```
+    #[track_caller]
+    pub fn select(mask: &Mask, if_true: Self, if_false: Self) -> Self {
+        expect(Self::try_select(mask, if_true, if_false))
+    }
+
+    /// As [`Var::select`], or why it cannot be.
+    #[track_caller]
+    pub fn try_select(mask: &Mask, if_true: Self, if_false: Self) -> Result<Self, Error> {
+        if_true.tape.try_apply(Select { mask: mask.clone() }, [if_true, if_false])
+    }
+
+    /// Each element set to 0 with probability p, the others divided by 1 − p. See [`Dropout`].
+    ///
+    /// # Panics
+    ///
+    /// If p is not in [0, 1).
+    #[track_caller]
+    pub fn dropout(self, p: f64, rng: &mut impl Rng) -> Self {
+        expect(self.try_dropout(p, rng))
+    }
+
+    /// As [`Var::dropout`], or why it cannot be.
+    #[track_caller]
+    pub fn try_dropout(self, p: f64, rng: &mut impl Rng) -> Result<Self, Error> {
+        let op = Dropout::draw(&self.shape(), p, rng)?;
+        self.tape.try_apply(op, [self])
     }
 
     fn all_axes(self) -> Vec<usize> {
@@ -175,7 +222,7 @@ impl<'t, E: Element> Transposed<Var<'t, E>> {
     }
 }
 
-/// A method of the list: the receiver is the first input, `other` the second.
+/// A method of the list: the receiver is the first input, and the others follow.
 macro_rules! method {
     ($op_name:ident [1] $(#[$doc:meta])* $name:ident ($($arg:ident : $type:ty),*) $op:expr) => {
         $(#[$doc])*
@@ -191,6 +238,14 @@ macro_rules! method {
         #[track_caller]
         pub fn $name(self, other: Self, $($arg: $type),*) -> Self {
             self.tape.apply($op, [self, other])
+        }
+    };
+    ($op_name:ident [3] $(#[$doc:meta])* $name:ident ($($arg:ident : $type:ty),*) $op:expr) => {
+        $(#[$doc])*
+        #[doc = concat!(" See [`", stringify!($op_name), "`].")]
+        #[track_caller]
+        pub fn $name(self, second: Self, third: Self, $($arg: $type),*) -> Self {
+            self.tape.apply($op, [self, second, third])
         }
     };
     ($op_name:ident $n:tt $(#[$doc:meta])* $name:ident / $try_name:ident $args:tt $op:expr) => {
@@ -209,6 +264,13 @@ macro_rules! method {
         #[track_caller]
         pub fn $try_name(self, other: Self, $($arg: $type),*) -> Result<Self, Error> {
             self.tape.try_apply($op, [self, other])
+        }
+    };
+    (@twin [3] $name:ident $try_name:ident ($($arg:ident : $type:ty),*) $op:expr) => {
+        #[doc = concat!("As [`Var::", stringify!($name), "`], or why it cannot be.")]
+        #[track_caller]
+        pub fn $try_name(self, second: Self, third: Self, $($arg: $type),*) -> Result<Self, Error> {
+            self.tape.try_apply($op, [self, second, third])
         }
     };
 }

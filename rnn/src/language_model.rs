@@ -146,7 +146,7 @@ impl<C: Cell, E: Element> LanguageModel<C, Tensor<E>> {
         let outputs = trace.outputs(); // [T, B, H]
 
         // The loss, and dL/dscores = (softmax − onehot) / (T·B).
-        let op = CrossEntropy { targets: targets.into() };
+        let op = CrossEntropy::new(targets);
         let loss = op.forward([&scores])?;
         let [d_scores] = op.vjp([&scores], &loss, &Tensor::scalar(E::ONE));
         let d_scores = d_scores.into_dense(scores.shape());
@@ -203,7 +203,7 @@ impl<'t, C: Cell, E: Element> LanguageModel<C, Var<'t, E>> {
 ///
 /// If a target is not below V, or there are not as many as rows.
 pub fn cross_entropy<E: Element>(scores: &Tensor<E>, targets: &[usize]) -> Result<E, Error> {
-    let op = CrossEntropy { targets: targets.into() };
+    let op = CrossEntropy::new(targets);
     Ok(op.forward([scores])?.item())
 }
 

@@ -13,7 +13,7 @@ pub(super) fn entries() -> Vec<Entry> {
         op::<Zero, 1>(),
         op::<SumOfOutputs, 1>(),
         op_with_careless::<NotDivided, 1>("one row", |draw| {
-            (CrossEntropy { targets: [2].into() }, [draw.tensor(&[1, 4], -2.0..2.0)])
+            (CrossEntropy::new(&[2]), [draw.tensor(&[1, 4], -2.0..2.0)])
         }),
         op::<TargetOffByOne, 1>(),
     ]
@@ -21,7 +21,7 @@ pub(super) fn entries() -> Vec<Entry> {
 
 /// Three rows of scores for four classes.
 fn scores(draw: &mut Draw) -> (CrossEntropy, [Tensor<f64>; 1]) {
-    (CrossEntropy { targets: draw.ids(3, 4).into() }, [draw.tensor(&[3, 4], -2.0..2.0)])
+    (CrossEntropy::new(&draw.ids(3, 4)), [draw.tensor(&[3, 4], -2.0..2.0)])
 }
 
 struct SumMissing;
@@ -75,7 +75,7 @@ impl Fault<1> for SumOfOutputs {
     const WRONG: &'static str = "dx = dy − e^y Σ y, not dy − e^y Σ dy";
 
     fn sample(draw: &mut Draw) -> (LogSoftmax, [Tensor<f64>; 1]) {
-        (LogSoftmax, [draw.tensor(&[3, 4], -2.0..2.0)])
+        (LogSoftmax { axis: None }, [draw.tensor(&[3, 4], -2.0..2.0)])
     }
 
     fn vjp<E: Element>(
@@ -130,6 +130,6 @@ impl Fault<1> for TargetOffByOne {
         dy: &Tensor<E>,
     ) -> [Contribution<E>; 1] {
         let next: Vec<_> = op.targets.iter().map(|target| (target + 1) % x.shape()[1]).collect();
-        CrossEntropy { targets: next.into() }.vjp([x], y, dy)
+        CrossEntropy::new(&next).vjp([x], y, dy)
     }
 }

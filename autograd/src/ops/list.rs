@@ -6,7 +6,7 @@
 //!               method(arguments) / try_method = the op; … }
 //! ```
 //!
-//! `inputs` is 1, 2, or `many`; a method of an op with two inputs takes the second one first. The `try_` twin
+//! `inputs` is 1, 2, 3, or `many`; a method takes the inputs after the first one before its own arguments. The `try_` twin
 //! is there where the op can refuse its inputs. The gradient check goes through the same list, so that what is
 //! not here cannot be used and what is here is checked.
 
@@ -49,6 +49,70 @@ macro_rules! with_every_op {
                 /// The positive part of each element.
                 relu() = Relu;
             }
+            Log1p [1] {
+                /// ln(1 + x) of each element, exact for small ones.
+                log1p() = Log1p;
+            }
+            Recip [1] {
+                /// One divided by each element.
+                recip() = Recip;
+            }
+            Abs [1] {
+                /// The absolute value of each element.
+                abs() = Abs;
+            }
+            Clamp [1] {
+                /// Each element brought between two bounds.
+                clamp(min: f64, max: f64) / try_clamp = Clamp { min, max };
+            }
+            Sin [1] {
+                /// The sine of each element.
+                sin() = Sin;
+            }
+            Cos [1] {
+                /// The cosine of each element.
+                cos() = Cos;
+            }
+            LeakyRelu [1] {
+                /// Each element, times `slope` where it is negative.
+                leaky_relu(slope: f64) = LeakyRelu { slope };
+            }
+            Elu [1] {
+                /// Each element where it is positive, else `alpha` (e^x − 1).
+                elu(alpha: f64) = Elu { alpha };
+            }
+            Gelu [1] {
+                /// Each element times the probability that a normal number is below it.
+                gelu() = Gelu;
+            }
+            GeluTanh [1] {
+                /// The approximation of gelu by tanh.
+                gelu_tanh() = GeluTanh;
+            }
+            Softplus [1] {
+                /// ln(1 + e^x) of each element, the smooth positive part.
+                softplus() = Softplus;
+            }
+            Silu [1] {
+                /// Each element times its logistic function.
+                silu() = Silu;
+            }
+
+            Maximum [2] {
+                /// The larger of each pair of elements, broadcasting.
+                maximum() / try_maximum = Maximum;
+            }
+            Minimum [2] {
+                /// The smaller of each pair of elements, broadcasting.
+                minimum() / try_minimum = Minimum;
+            }
+            // `select` takes its mask first; see `var.rs`.
+            Select [2] {}
+            MaskedFill [1] {
+                /// `value` where the mask says yes, else these elements.
+                masked_fill(mask: &Mask, value: f64) / try_masked_fill =
+                    MaskedFill { mask: mask.clone(), value };
+            }
 
             Sum [1] {
                 /// The sum over these axes, which are gone in the result.
@@ -61,6 +125,42 @@ macro_rules! with_every_op {
                 mean_over(axes: &[usize]) / try_mean_over = Mean { axes: axes.to_vec(), keep: false };
                 /// The mean over these axes, each left with length 1.
                 mean_keep(axes: &[usize]) / try_mean_keep = Mean { axes: axes.to_vec(), keep: true };
+            }
+            Max [1] {
+                /// The largest element over these axes, which are gone in the result.
+                max_over(axes: &[usize]) / try_max_over = Max { axes: axes.to_vec(), keep: false };
+                /// The largest element over these axes, each left with length 1.
+                max_keep(axes: &[usize]) / try_max_keep = Max { axes: axes.to_vec(), keep: true };
+            }
+            Min [1] {
+                /// The smallest element over these axes, which are gone in the result.
+                min_over(axes: &[usize]) / try_min_over = Min { axes: axes.to_vec(), keep: false };
+                /// The smallest element over these axes, each left with length 1.
+                min_keep(axes: &[usize]) / try_min_keep = Min { axes: axes.to_vec(), keep: true };
+            }
+            Variance [1] {
+                /// The variance over these axes, which are gone in the result; correction 1 is the usual one.
+                var_over(axes: &[usize], correction: usize) / try_var_over =
+                    Variance { axes: axes.to_vec(), keep: false, correction };
+                /// The variance over these axes, each left with length 1; correction 1 is the usual one.
+                var_keep(axes: &[usize], correction: usize) / try_var_keep =
+                    Variance { axes: axes.to_vec(), keep: true, correction };
+            }
+            Norm [1] {
+                /// The Euclidean length over these axes, which are gone in the result.
+                norm_over(axes: &[usize]) / try_norm_over =
+                    Norm { axes: axes.to_vec(), keep: false };
+                /// The Euclidean length over these axes, each left with length 1.
+                norm_keep(axes: &[usize]) / try_norm_keep =
+                    Norm { axes: axes.to_vec(), keep: true };
+            }
+            LogSumExp [1] {
+                /// ln Σ e^x over these axes, which are gone in the result.
+                log_sum_exp_over(axes: &[usize]) / try_log_sum_exp_over =
+                    LogSumExp { axes: axes.to_vec(), keep: false };
+                /// ln Σ e^x over these axes, each left with length 1.
+                log_sum_exp_keep(axes: &[usize]) / try_log_sum_exp_keep =
+                    LogSumExp { axes: axes.to_vec(), keep: true };
             }
 
             // `matmul`, `concat` and `stack` take factors and lists; see `var.rs`.
@@ -79,15 +179,30 @@ macro_rules! with_every_op {
                 rows(ids: &[usize]) / try_rows = Rows { ids: ids.into() };
             }
 
+            Softmax [1] {
+                /// Softmax along the last axis.
+                softmax() / try_softmax = Softmax { axis: None };
+                /// Softmax along this axis.
+                softmax_over(axis: usize) / try_softmax_over = Softmax { axis: Some(axis) };
+            }
             LogSoftmax [1] {
                 /// The logarithm of softmax along the last axis.
-                log_softmax() / try_log_softmax = LogSoftmax;
+                log_softmax() / try_log_softmax = LogSoftmax { axis: None };
+                /// The logarithm of softmax along this axis.
+                log_softmax_over(axis: usize) / try_log_softmax_over = LogSoftmax { axis: Some(axis) };
             }
             CrossEntropy [1] {
                 /// The mean cross-entropy, in nats, between these scores [N, V] and N right classes.
-                cross_entropy(targets: &[usize]) / try_cross_entropy =
-                    CrossEntropy { targets: targets.into() };
+                cross_entropy(targets: &[usize]) / try_cross_entropy = CrossEntropy::new(targets);
+                /// The mean cross-entropy with an ignored class, class weights or smoothing.
+                cross_entropy_with(options: CrossEntropy) / try_cross_entropy_with = options;
             }
+            LayerNorm [3] {
+                /// Each row brought to mean 0 and variance 1, times a weight [D], plus a bias [D].
+                layer_norm(eps: f64) / try_layer_norm = LayerNorm { eps };
+            }
+            // `dropout` draws its mask from a generator; see `var.rs`.
+            Dropout [1] {}
         }
     };
 }

@@ -71,14 +71,7 @@ impl<E: Element> Tensor<E> {
         if self.shape == target {
             return self.clone();
         }
-        let source = self.data();
-        let steps = self.shape.strides_within(&target);
-        let last = target.len() - 1;
-        let mut numbers = Vec::with_capacity(target.elements());
-        target.for_each_row(&steps, &steps, |at, _| {
-            numbers.extend((0..target[last]).map(|i| source[at + i * steps[last]]));
-        });
-        Tensor::from_parts(target, numbers)
+        Tensor::from_parts(target, self.shape.repeat(self.data(), &target))
     }
 
     /// The inverse of broadcasting: sums over the axes along which `shape` was repeated to give
