@@ -41,4 +41,6 @@ each! {
     leaky_relu elu gelu gelu_tanh softplus silu maximum minimum select masked_fill sum mean max min
     var norm log_sum_exp matmul concat reshape slice rows softmax log_softmax cross_entropy
     layer_norm dropout
+    permute flip gather scatter_add take_along add_along conv1d conv2d max_pool1d max_pool2d
+    mean_pool1d mean_pool2d
 }

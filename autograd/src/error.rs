@@ -187,6 +187,68 @@ pub enum Error {
         /// The operation.
         op: &'static str,
     },
+    /// A list of axes that does not name each axis once.
+    #[error("permute: {axes:?} is not an order of the axes of {shape:?}; name each of them once")]
+    Permute {
+        /// The list.
+        axes: Vec<usize>,
+        /// The shape.
+        shape: Vec<usize>,
+    },
+    /// Sizes that are not those of the parts of an axis.
+    #[error("split: the sizes {sizes:?} do not add up to the length of axis {axis} of {shape:?}")]
+    Split {
+        /// The axis.
+        axis: usize,
+        /// The sizes.
+        sizes: Vec<usize>,
+        /// The shape.
+        shape: Vec<usize>,
+    },
+    /// Too many or too few ids.
+    #[error("{op}: {ids} ids do not fit axis {axis} of {shape:?}; {advice}")]
+    IdCount {
+        /// The operation.
+        op: &'static str,
+        /// How many ids there are.
+        ids: usize,
+        /// The axis.
+        axis: usize,
+        /// The shape.
+        shape: Vec<usize>,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// A window that cannot move over the input.
+    #[error(
+        "{op}: no place for a window of {kernel:?} on {shape:?} with stride {stride:?} and padding {padding:?}; {advice}"
+    )]
+    Window {
+        /// The operation.
+        op: &'static str,
+        /// The lengths of the window.
+        kernel: Vec<usize>,
+        /// The shape of the input.
+        shape: Vec<usize>,
+        /// How far the window moves, along each axis.
+        stride: Box<[usize]>,
+        /// How many zeros stand at each end, along each axis.
+        padding: Box<[usize]>,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// An input and a weight with different numbers of channels.
+    #[error(
+        "{op}: the channels of the input {input:?} and of the weight {weight:?} differ; the second axes must be equal"
+    )]
+    Channels {
+        /// The operation.
+        op: &'static str,
+        /// The shape of the input, [B, C, ..].
+        input: Vec<usize>,
+        /// The shape of the weight, [O, C, ..].
+        weight: Vec<usize>,
+    },
 }
 
 /// Unwraps, or panics with the error's sentence at the caller's line.

@@ -20,19 +20,27 @@ mod softmax;
 mod loss;
 mod normalise;
 mod dropout;
+mod axes;
+mod gather;
+mod conv;
+mod pool;
 
 use std::sync::Arc;
 
 pub use activation::*;
 pub use arithmetic::*;
+pub use axes::*;
 pub use choice::*;
+pub use conv::*;
 pub use dropout::*;
 pub use elementwise::*;
+pub use gather::*;
 pub use layout::*;
 pub(crate) use list::with_every_op;
 pub use loss::*;
 pub use matmul::*;
 pub use normalise::*;
+pub use pool::*;
 pub use reduce::*;
 pub use rows::*;
 pub use softmax::*;
@@ -98,15 +106,16 @@ pub enum Contribution<E> {
         /// The gradient of the part.
         values: Tensor<E>,
     },
-    /// One row for each id; the same id may come several times.
+    /// One entry of the first axis for each id (a row, if there are two axes); the same id may come
+    /// several times.
     Rows {
-        /// The ids of the rows.
+        /// The ids of the entries.
         ids: Arc<[usize]>,
-        /// The gradients, [ids.len(), D].
+        /// The gradients, [ids.len(), ..].
         values: Tensor<E>,
     },
     /// A matrix product, computed straight into the gradient, and not at all if the input does
-    /// not need one.
+    /// not need one. Batch axes that the input lacks are summed over.
     Product {
         /// The left factor, and whether it is read transposed.
         a: (Tensor<E>, bool),

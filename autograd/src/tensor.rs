@@ -12,12 +12,19 @@ mod lines;
 mod mask;
 mod matmul;
 mod reduce;
+mod axes;
+mod gather;
+mod window;
+mod conv;
+mod pool;
 
 use std::fmt;
 use std::sync::Arc;
 
+pub(crate) use conv::Convolution;
 pub use mask::Mask;
 pub use matmul::{Matrix, Transposed};
+pub(crate) use pool::Pooling;
 
 use crate::element::Element;
 use crate::error::{Error, expect};

@@ -69,7 +69,8 @@ impl<'t, E: Element> Var<'t, E> {
         Transposed(self)
     }
 
-    /// The matrix product [m, k] · [k, n] = [m, n]; either factor may be `.t()`. See [`MatMul`].
+    /// The matrix product [.., m, k] · [.., k, n] = [.., m, n]; either factor may be `.t()`, and the
+    /// axes before the last two broadcast. See [`MatMul`].
     #[track_caller]
     pub fn matmul(self, other: impl Into<Matrix<Self>>) -> Self {
         expect(matmul(self.into(), other.into()))
@@ -201,6 +202,46 @@ impl<'t, E: Element> Var<'t, E> {
             rows.push(var.reshape(&[&[1], &*var.shape()].concat()));
         }
         Self::concat(&rows, 0)
+    }
+
+    /// Two axes exchanged. For a factor of a matrix product use [`t`](Self::t), which copies nothing.
+    /// See [`Permute`].
+    ///
+    /// # Panics
+    ///
+    /// If there are no such axes.
+    #[track_caller]
+    pub fn transpose(self, a: usize, b: usize) -> Self {
+        expect(self.try_transpose(a, b))
+    }
+
+    /// Two axes exchanged, or which of them does not exist.
+    #[track_caller]
+    pub fn try_transpose(self, a: usize, b: usize) -> Result<Self, Error> {
+        let axes = self.value().shape_value().exchanged(a, b)?;
+        self.try_permute(&axes)
+    }
+
+    /// Parts of these sizes along `axis`, one after the other. See [`Slice`].
+    ///
+    /// # Panics
+    ///
+    /// If there is no such axis, or the sizes do not add up to its length.
+    #[track_caller]
+    pub fn split(self, axis: usize, sizes: &[usize]) -> Vec<Self> {
+        expect(self.try_split(axis, sizes))
+    }
+
+    /// Parts of these sizes along `axis`, or why it does not split so.
+    #[track_caller]
+    pub fn try_split(self, axis: usize, sizes: &[usize]) -> Result<Vec<Self>, Error> {
+        let starts = self.value().shape_value().split(axis, sizes)?;
+        // A loop and not a closure: a closure would hide the caller's line.
+        let mut parts = Vec::with_capacity(sizes.len());
+        for (start, size) in starts.into_iter().zip(sizes) {
+            parts.push(self.try_slice(axis, start, start + size)?);
+        }
+        Ok(parts)
     }
 }
 

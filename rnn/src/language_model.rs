@@ -107,7 +107,7 @@ impl<C: Cell, E: Element> LanguageModel<C, Tensor<E>> {
     pub fn embed(&self, ids: &[usize], batch: usize) -> Result<Seq<E>, Error> {
         let rows = match &self.embedding {
             Some(table) => table.try_rows(ids)?,
-            None => one_hot(ids, self.vocab_size())?,
+            None => Tensor::try_one_hot(ids, self.vocab_size())?,
         };
         let width = rows.shape()[1];
         let seq_len = ids.len() / batch;
@@ -189,7 +189,7 @@ impl<'t, C: Cell, E: Element> LanguageModel<C, Var<'t, E>> {
         for ids in inputs.chunks(batch) {
             xs.push(match self.embedding {
                 Some(table) => table.try_rows(ids)?,
-                None => tape.constant(one_hot(ids, vocab_size)?),
+                None => tape.constant(Tensor::try_one_hot(ids, vocab_size)?),
             });
         }
         let (outputs, _) = unroll_on_tape::<C, E>(&self.rnn, &xs, state);
@@ -213,16 +213,4 @@ fn flat<E: Element>(steps: &Tensor<E>) -> Tensor<E> {
         unreachable!("a sequence has three axes");
     };
     steps.reshape(&[seq_len * batch, features])
-}
-
-/// A row of zeros with a one at the id, for each id: [n, V].
-fn one_hot<E: Element>(ids: &[usize], size: usize) -> Result<Tensor<E>, Error> {
-    let mut rows = vec![E::ZERO; ids.len() * size];
-    for (position, &id) in ids.iter().enumerate() {
-        if id >= size {
-            return Err(Error::Id { op: "one_hot", id, position, size });
-        }
-        rows[position * size + id] = E::ONE;
-    }
-    Tensor::try_new(&[ids.len(), size], rows)
 }

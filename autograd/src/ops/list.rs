@@ -203,6 +203,64 @@ macro_rules! with_every_op {
             }
             // `dropout` draws its mask from a generator; see `var.rs`.
             Dropout [1] {}
+
+            Permute [1] {
+                /// The axes in another order: axis i of the result is axis `axes[i]`.
+                permute(axes: &[usize]) / try_permute = Permute { axes: axes.to_vec() };
+            }
+            Flip [1] {
+                /// The order along these axes turned around.
+                flip(axes: &[usize]) / try_flip = Flip { axes: axes.to_vec() };
+            }
+            Gather [1] {
+                /// The entries of an axis with these ids.
+                gather(axis: usize, ids: &[usize]) / try_gather = Gather { axis, ids: ids.into() };
+            }
+            ScatterAdd [1] {
+                /// Zeros with `axis` of length `size`, to which entry j of the axis is added at `ids[j]`.
+                scatter_add(axis: usize, ids: &[usize], size: usize) / try_scatter_add =
+                    ScatterAdd { axis, ids: ids.into(), size };
+            }
+            TakeAlong [1] {
+                /// One number along `axis` for each id, each in its own line.
+                take_along(axis: usize, ids: &[usize]) / try_take_along =
+                    TakeAlong { axis, ids: ids.into() };
+            }
+            AddAlong [1] {
+                /// Zeros with `axis` of length `size`, to which each number is added at its own id.
+                add_along(axis: usize, ids: &[usize], size: usize) / try_add_along =
+                    AddAlong { axis, ids: ids.into(), size };
+            }
+            Conv1d [2] {
+                /// These inputs [B, C, L] convolved with a weight [O, C, K].
+                conv1d(stride: usize, padding: usize) / try_conv1d =
+                    Conv1d { stride: [stride], padding: [padding] };
+            }
+            Conv2d [2] {
+                /// These images [B, C, H, W] convolved with a weight [O, C, KH, KW].
+                conv2d(stride: [usize; 2], padding: [usize; 2]) / try_conv2d =
+                    Conv2d { stride, padding };
+            }
+            MaxPool1d [1] {
+                /// The largest number in each window of the last axis.
+                max_pool1d(kernel: usize, stride: usize) / try_max_pool1d =
+                    MaxPool1d { kernel: [kernel], stride: [stride] };
+            }
+            MaxPool2d [1] {
+                /// The largest number in each window of the last two axes.
+                max_pool2d(kernel: [usize; 2], stride: [usize; 2]) / try_max_pool2d =
+                    MaxPool2d { kernel, stride };
+            }
+            MeanPool1d [1] {
+                /// The mean of each window of the last axis.
+                mean_pool1d(kernel: usize, stride: usize) / try_mean_pool1d =
+                    MeanPool1d { kernel: [kernel], stride: [stride] };
+            }
+            MeanPool2d [1] {
+                /// The mean of each window of the last two axes.
+                mean_pool2d(kernel: [usize; 2], stride: [usize; 2]) / try_mean_pool2d =
+                    MeanPool2d { kernel, stride };
+            }
         }
     };
 }

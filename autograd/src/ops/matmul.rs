@@ -1,4 +1,4 @@
-//! The matrix product.
+//! The matrix product, of two matrices or of batches of them.
 
 use super::{Contribution, Describe, Op};
 use crate::draw::Draw;
@@ -15,7 +15,8 @@ use crate::tensor::{Matrix, Tensor};
 ///           and the gradient of a factor that was read transposed is the transpose of that
 /// ```
 ///
-/// Shapes: op(A) [m, k], op(B) [k, n], Y [m, n].
+/// Shapes: op(A) [.., m, k], op(B) [.., k, n], Y [.., m, n]. The axes before the last two broadcast by
+/// NumPy's rule, and a factor that was repeated along some gets the sum over its copies.
 pub struct MatMul {
     /// Whether A is stored [k, m] and read transposed.
     pub a_transposed: bool,
@@ -28,8 +29,11 @@ impl Describe for MatMul {
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let op = Self { a_transposed: draw.coin(), b_transposed: draw.coin() };
         let [m, k, n] = [draw.axis(), draw.axis(), draw.axis()];
-        let a = if op.a_transposed { [k, m] } else { [m, k] };
-        let b = if op.b_transposed { [n, k] } else { [k, n] };
+        // Half the draws are plain matrices, the others batches with up to two axes.
+        let [a, b] = if draw.coin() { Default::default() } else { draw.broadcasting_shapes() };
+        let batch = |axes: Vec<usize>| axes[axes.len().saturating_sub(2)..].to_vec();
+        let a = [batch(a), if op.a_transposed { vec![k, m] } else { vec![m, k] }].concat();
+        let b = [batch(b), if op.b_transposed { vec![n, k] } else { vec![k, n] }].concat();
         (op, vec![draw.tensor(&a, -1.0..1.0), draw.tensor(&b, -1.0..1.0)])
     }
 }

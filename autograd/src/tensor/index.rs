@@ -147,18 +147,22 @@ impl<E: Element> Tensor<E> {
         Ok(Tensor::from_parts(self.shape.with(0, ids.len()), numbers))
     }
 
-    /// Adds `values` [n, D] to the rows with these ids of this table [V, D]; a row that is named
-    /// twice gets both. The opposite of [`rows`](Self::rows).
+    /// Adds `values` [n, ..] to the entries of the first axis with these ids; an entry that is named
+    /// twice gets both. The opposite of [`rows`](Self::rows), for any number of further axes.
     ///
     /// # Panics
     ///
-    /// If this is no table, an id is not one of its rows, or `values` is not [n, D].
+    /// If there is no first axis, an id is not below its length, or `values` is not [n, ..].
     #[track_caller]
     pub fn add_rows(&mut self, ids: &[usize], values: &Self) {
-        let &[size, width] = self.shape() else {
-            panic!("add_rows: {} must have two axes, [V, D]", self.shape);
-        };
-        assert_eq!(values.shape(), [ids.len(), width], "add_rows: one row of {width} for each id");
+        let shape = self.shape;
+        assert!(!shape.is_empty(), "add_rows: {shape} must have at least one axis");
+        assert_eq!(
+            values.shape,
+            shape.with(0, ids.len()),
+            "add_rows: the values must be one entry of {shape} for each id"
+        );
+        let [_, size, width] = shape.around(0);
         let table = self.data_mut();
         for (i, &id) in ids.iter().enumerate() {
             assert!(id < size, "add_rows: id {id} at position {i} is outside 0..{size}");
