@@ -2,6 +2,7 @@
 
 mod ops;
 mod errors;
+mod extremes;
 mod anomaly;
 mod transforms;
 mod cells;
