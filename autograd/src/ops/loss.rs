@@ -118,7 +118,7 @@ impl CrossEntropy {
         if total == 0.0 { 0.0 } else { 1.0 / total }
     }
 
-    /// What q_i has at its target beyond the smoothed part, and the smoothed part of a class.
+    /// What q_i has at its target beyond the smoothed part.
     fn sharp(&self, target: usize) -> f64 {
         (1.0 - self.smoothing) * self.weight(target)
     }
@@ -142,13 +142,13 @@ impl<E: Element> Op<E, 1> for CrossEntropy {
             if Some(target) == self.ignore {
                 return E::ZERO;
             }
-            let log_sum = log_sum_exp(row);
-            let sharp = part(self.sharp(target), log_sum - row[target]);
+            let (m, log_sum) = log_sum_exp(row);
+            let sharp = part(self.sharp(target), log_sum - (row[target] - m));
             if self.smoothing == 0.0 {
                 return sharp;
             }
             let each = row.iter().enumerate();
-            sharp + each.map(|(c, &x)| part(self.smooth(c, classes), log_sum - x)).sum()
+            sharp + each.map(|(c, &x)| part(self.smooth(c, classes), log_sum - (x - m))).sum()
         };
         let losses = x.data().chunks_exact(classes).zip(self.targets.iter()).map(loss);
         Ok(Tensor::from(losses.collect::<Vec<E>>()).sum() * share)
@@ -171,11 +171,11 @@ impl<E: Element> Op<E, 1> for CrossEntropy {
                 row.fill(E::ZERO);
                 continue;
             }
-            let log_sum = log_sum_exp(row);
+            let (m, log_sum) = log_sum_exp(row);
             let sharp = self.sharp(target);
             let total = each * E::from_f64(sharp + all_smooth);
             for score in row.iter_mut() {
-                *score = total * (*score - log_sum).exp();
+                *score = total * (*score - m - log_sum).exp();
             }
             row[target] = row[target] - each * E::from_f64(sharp);
             if self.smoothing > 0.0 {

@@ -56,12 +56,13 @@ impl<E: Element> Op<E, 1> for Softmax {
 /// The logarithm of softmax.
 ///
 /// ```text
-/// forward   y  = x − ln Σ_j e^(x_j)
+/// forward   y  = x − ln Σ_j e^(x_j) = (x − m) − ln Σ_j e^(x_j − m)
 /// vjp       dx = dy − softmax(x) · Σ_j dy_j        softmax(x) = e^y
 /// ```
 ///
-/// The largest score m of each line is subtracted first: ln Σ e^(x_j) = m + ln Σ e^(x_j − m), in
-/// which no exponent is positive, so nothing overflows, and one of them is 0, so the sum is at least 1.
+/// m is the largest score of the line: no exponent is positive, so nothing overflows, and one of them is
+/// 0, so the sum is at least 1. And m is subtracted from x, not added to the logarithm: where all scores are
+/// large, x − m is exact, and the sum of m and a small logarithm would not be.
 ///
 /// Shapes: `x` and `y` any with the axis, equal. An empty axis is refused.
 ///
@@ -83,8 +84,8 @@ impl<E: Element> Op<E, 1> for LogSoftmax {
     fn forward(&self, [x]: [&Tensor<E>; 1]) -> Result<Tensor<E>, Error> {
         let axis = axis(Self::NAME, self.axis, x)?;
         Ok(x.map_lines(axis, x, |line, _| {
-            let log_sum = log_sum_exp(line);
-            line.iter_mut().for_each(|x| *x = *x - log_sum);
+            let (m, log_sum) = log_sum_exp(line);
+            line.iter_mut().for_each(|x| *x = (*x - m) - log_sum);
         }))
     }
 
@@ -98,10 +99,10 @@ impl<E: Element> Op<E, 1> for LogSoftmax {
     }
 }
 
-/// ln Σ e^x of one line that is not empty, with the largest subtracted first.
-pub(super) fn log_sum_exp<E: Element>(line: &[E]) -> E {
-    let largest = largest(line);
-    largest + line.iter().map(|&x| (x - largest).exp()).sum::<E>().ln()
+/// The two parts m and ln Σ e^(x − m) of ln Σ e^x, for one line that is not empty.
+pub(super) fn log_sum_exp<E: Element>(line: &[E]) -> (E, E) {
+    let m = largest(line);
+    (m, line.iter().map(|&x| (x - m).exp()).sum::<E>().ln())
 }
 
 /// The largest number of a line, as a constant.
