@@ -156,7 +156,7 @@ curves! {
         [(INF, -INF), (0.0, 0.0), (0.0, 0.0), (NAN, NAN)];
     abs: |x| x.abs(); |x| (x * x).sqrt(), x.signum();
         [(0.0, 0.0), (INF, 1.0), (INF, -1.0), (NAN, 0.0)];
-    clamp: |x| x.clamp(-1.5, 2.5); |x| x.max(-1.5).min(2.5), step(x + 1.5) * step(2.5 - x);
+    clamp: |x| x.clamp(-1.5, 2.5); |x| if x < 0.0 { x.max(-1.5) } else { x.min(2.5) }, step(x + 1.5) * step(2.5 - x);
         [(0.0, 1.0), (2.5, 0.0), (-1.5, 0.0), (NAN, 0.0)];
     leaky_relu: |x| x.leaky_relu(0.25); |x| 0.625 * x + 0.375 * x.abs(), 0.25 + 0.75 * step(x);
         [(0.0, 0.25), (INF, 1.0), (-INF, 0.25), (NAN, 0.25)];

@@ -198,7 +198,7 @@ macro_rules! with_every_op {
                 cross_entropy_with(options: CrossEntropy) / try_cross_entropy_with = options;
             }
             LayerNorm [3] {
-                /// Each row brought to mean 0 and variance 1, times a weight [D], plus a bias [D].
+                /// Each row brought to mean 0 and variance 1, times a weight `[D]`, plus a bias `[D]`.
                 layer_norm(eps: f64) / try_layer_norm = LayerNorm { eps };
             }
             // `dropout` draws its mask from a generator; see `var.rs`.

@@ -19,7 +19,7 @@ use crate::tensor::Tensor;
 ///
 /// In dx the second term comes through m, the third through v, since ∂v/∂x = 2 (x − m) / D.
 ///
-/// Shapes: `x` and `y` [.., D] with at least one axis and D > 0, `w` and `b` [D].
+/// Shapes: `x` and `y` [.., D] with at least one axis and D > 0, `w` and `b` `[D]`.
 ///
 /// Edges: a row of equal numbers gives b if ε > 0, NaN if ε = 0; a row with ±∞ or NaN gives NaN.
 ///
