@@ -9,7 +9,7 @@ use tests::{config, draws};
 #[track_caller]
 fn check(name: &str) {
     let op = every_op().into_iter().find(|op| op.name == name).expect("the op is in the list");
-    let mut runner = TestRunner::new(config(512, file!()));
+    let mut runner = TestRunner::new(config(768, file!()));
     let result = runner.run(&draws(), |(seed, mut draw)| {
         let check = Check::with_seed(seed).order_2();
         (op.run)(&mut draw, &check).map_err(|f| TestCaseError::fail(f.to_string()))?;

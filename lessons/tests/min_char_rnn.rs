@@ -75,11 +75,13 @@ fn stdout(output: &Output) -> String {
 }
 
 #[test]
-fn the_same_seed_prints_the_same_bytes_with_one_and_with_two_threads() {
+fn the_same_seed_prints_the_same_bytes_with_any_number_of_threads() {
     let folder = Folder::new();
     let one = stdout(&folder.train(&["--threads", "1"]));
     assert_eq!(one, stdout(&folder.train(&["--threads", "1"])));
-    assert_eq!(one, stdout(&folder.train(&["--threads", "2"])));
+    for threads in ["2", "4", "8"] {
+        assert_eq!(one, stdout(&folder.train(&["--threads", threads])), "{threads} threads");
+    }
     assert_ne!(one, stdout(&folder.train(&["--seed", "2"])));
 }
 
