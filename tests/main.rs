@@ -10,3 +10,5 @@ mod goldens;
 mod zoo;
 mod laws;
 mod long;
+mod op_table;
+mod layers;

@@ -18,9 +18,8 @@ use std::panic::Location;
 
 use crate::element::Element;
 use crate::error::expect;
-use crate::tape::{Node, backward};
+use crate::tape::{Node, Var, backward};
 use crate::tensor::Tensor;
-use crate::var::Var;
 
 /// Which way an op was going.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

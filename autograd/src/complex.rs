@@ -11,8 +11,7 @@
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
-use crate::element::Element;
-use crate::erf;
+use crate::element::{Element, erf};
 use crate::product::Factors;
 
 /// re + i·im, in `f64`.

@@ -5,12 +5,14 @@
 //! For that to hold, a derivative may use only what this trait offers: analytic functions, and
 //! decisions (a sign, a maximum) taken on the real part alone.
 
+pub(crate) mod erf;
+
 use std::fmt::Debug;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
-use crate::erf::{TERMS_F32, TERMS_F64, erf};
 use crate::product::{self, Factors};
+use erf::{TERMS_F32, TERMS_F64, erf};
 
 /// A number that can be differentiated through.
 pub trait Element:

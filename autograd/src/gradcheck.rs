@@ -44,9 +44,8 @@ use crate::element::Element;
 use crate::error::Error;
 use crate::ops::{Op, OpMany};
 use crate::params::{Family, Params};
-use crate::tape::Tape;
+use crate::tape::{Tape, Var};
 use crate::tensor::Tensor;
-use crate::var::Var;
 
 /// The step of the complex-step derivative: so small that its square vanishes beside 1.
 const COMPLEX_STEP: f64 = 1e-30;

@@ -8,7 +8,8 @@
     reason = "matrixmultiply's interface is raw pointers; lengths are asserted beside each call"
 )]
 
-use crate::element::Element;
+use std::iter::Sum;
+use std::ops::{Add, AddAssign, Mul};
 
 /// The sizes of a product and how its factors lie in memory.
 ///
@@ -54,6 +55,12 @@ impl Factors {
 fn strides(columns: usize, rows: usize, transposed: bool) -> (isize, isize) {
     if transposed { (1, rows as isize) } else { (columns as isize, 1) }
 }
+
+/// What a product needs of its numbers.
+trait Number: Copy + Default + AddAssign + Add<Output = Self> + Mul<Output = Self> + Sum {}
+
+impl Number for f32 {}
+impl Number for f64 {}
 
 macro_rules! real_product {
     ($name:ident, $type:ty, $gemm:path) => {
@@ -108,7 +115,7 @@ macro_rules! real_product {
 ///
 /// matrixmultiply copies its factors into another order first, which pays if each is used many times.
 /// With one row nothing is used twice, so this and the next two are plain loops.
-fn add_dots<E: Element>(a: &[E], b: &[E], c: &mut [E]) {
+fn add_dots<E: Number>(a: &[E], b: &[E], c: &mut [E]) {
     if a.is_empty() {
         return;
     }
@@ -118,11 +125,11 @@ fn add_dots<E: Element>(a: &[E], b: &[E], c: &mut [E]) {
 }
 
 /// Σ a b in 16 sums side by side, which the compiler keeps in vector registers.
-fn dot<E: Element>(a: &[E], b: &[E]) -> E {
+fn dot<E: Number>(a: &[E], b: &[E]) -> E {
     const LANES: usize = 16;
     let (blocks_a, rest_a) = a.as_chunks::<LANES>();
     let (blocks_b, rest_b) = b.as_chunks::<LANES>();
-    let mut sums = [E::ZERO; LANES];
+    let mut sums = [E::default(); LANES];
     for (a, b) in blocks_a.iter().zip(blocks_b) {
         for lane in 0..LANES {
             sums[lane] += a[lane] * b[lane];
@@ -133,7 +140,7 @@ fn dot<E: Element>(a: &[E], b: &[E]) -> E {
 }
 
 /// c_j += Σ_l a_l b_lj: a row times a matrix that is stored by rows.
-fn add_rows<E: Element>(a: &[E], b: &[E], c: &mut [E]) {
+fn add_rows<E: Number>(a: &[E], b: &[E], c: &mut [E]) {
     if c.is_empty() {
         return;
     }
@@ -143,7 +150,7 @@ fn add_rows<E: Element>(a: &[E], b: &[E], c: &mut [E]) {
 }
 
 /// c_ij += a_i b_j: a column times a row.
-fn add_outer<E: Element>(a: &[E], b: &[E], c: &mut [E]) {
+fn add_outer<E: Number>(a: &[E], b: &[E], c: &mut [E]) {
     if b.is_empty() {
         return;
     }

@@ -10,18 +10,21 @@
 //! the reverse of that order is a topological order of the graph: one loop, no recursion, in
 //! backward and in drop alike. A million steps need no more stack than one.
 
+mod var;
+
 use std::cell::{Ref, RefCell};
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use smallvec::SmallVec;
 
+pub use var::Var;
+
 use crate::element::Element;
 use crate::error::{Error, expect};
 use crate::ops::{Contribution, Op, OpMany};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-use crate::var::Var;
 
 /// Records computations on [`Var`]s and differentiates them.
 ///

@@ -8,9 +8,8 @@ use crate::element::Element;
 use crate::error::expect;
 use crate::ops::Contribution;
 use crate::params::{Family, Params};
-use crate::tape::{Recorded, Tape};
+use crate::tape::{Recorded, Tape, Var};
 use crate::tensor::Tensor;
-use crate::var::Var;
 
 /// The struct P with another leaf.
 type Of<P, L> = <<P as Params>::Family as Family>::Of<L>;

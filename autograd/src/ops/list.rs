@@ -13,7 +13,7 @@
 macro_rules! with_every_op {
     ($callback:ident) => {
         $callback! {
-            // The operators + − * / are methods of the standard traits; see `var.rs`.
+            // The operators + − * / are methods of the standard traits; see `tape/var.rs`.
             Add [2] {}
             Sub [2] {}
             Mul [2] {}
@@ -106,7 +106,7 @@ macro_rules! with_every_op {
                 /// The smaller of each pair of elements, broadcasting.
                 minimum() / try_minimum = Minimum;
             }
-            // `select` takes its mask first; see `var.rs`.
+            // `select` takes its mask first; see `tape/var.rs`.
             Select [2] {}
             MaskedFill [1] {
                 /// `value` where the mask says yes, else these elements.
@@ -163,7 +163,7 @@ macro_rules! with_every_op {
                     LogSumExp { axes: axes.to_vec(), keep: true };
             }
 
-            // `matmul`, `concat` and `stack` take factors and lists; see `var.rs`.
+            // `matmul`, `concat` and `stack` take factors and lists; see `tape/var.rs`.
             MatMul [2] {}
             Concat [many] {}
             Reshape [1] {
@@ -201,7 +201,7 @@ macro_rules! with_every_op {
                 /// Each row brought to mean 0 and variance 1, times a weight `[D]`, plus a bias `[D]`.
                 layer_norm(eps: f64) / try_layer_norm = LayerNorm { eps };
             }
-            // `dropout` draws its mask from a generator; see `var.rs`.
+            // `dropout` draws its mask from a generator; see `tape/var.rs`.
             Dropout [1] {}
 
             Permute [1] {

@@ -7,10 +7,10 @@ use std::fmt;
 
 use rand::Rng;
 
+use super::Tape;
 use crate::element::Element;
 use crate::error::{Error, expect};
 use crate::ops::*;
-use crate::tape::Tape;
 use crate::tensor::{Mask, Matrix, Tensor, Transposed};
 
 /// A place on a tape: a `Copy` handle, so that `x * w + b` reads as the formula does.

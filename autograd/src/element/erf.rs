@@ -17,7 +17,7 @@
 
 use std::f64::consts::FRAC_2_SQRT_PI;
 
-use crate::element::Element;
+use super::Element;
 
 /// erf(k/4); from k = 24 on, erf is 1 in `f64`.
 const AT_QUARTERS: [f64; 24] = [
