@@ -139,12 +139,11 @@ fn for_each_parameter<E: Element, P: Params<Leaf = Tensor<E>>>(
         let decay = group.and_then(|group| group.weight_decay).unwrap_or(common.weight_decay);
         let gradient = grads.get(settings.len()).map_or(&[][..], Tensor::shape);
         settings.push((lr, decay));
-        if wrong.is_some() {
-        } else if !(lr > 0.0 && lr.is_finite()) {
-            wrong = Some(OptimError::LearningRate(lr));
+        if !(lr > 0.0 && lr.is_finite()) {
+            wrong.get_or_insert(OptimError::LearningRate(lr));
         } else if parameter.shape() != gradient {
             let (parameter, gradient) = (parameter.shape().to_vec(), gradient.to_vec());
-            wrong = Some(OptimError::Shape { name, parameter, gradient });
+            wrong.get_or_insert(OptimError::Shape { name, parameter, gradient });
         }
     });
     if let Some(wrong) = wrong {
