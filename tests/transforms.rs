@@ -115,7 +115,7 @@ fn two_steps<'t>(_: &'t Tape<f64>, inputs: Vec<Var<'t, f64>>) -> [Var<'t, f64>; 
     let Ok([w_ih, w_hh, b_ih, b_hh, h, c, x]) = <[_; 7]>::try_from(inputs) else {
         panic!("seven variables");
     };
-    let params = Lstm { w_ih, w_hh, b_ih, b_hh };
+    let params = Lstm { w_ih, w_hh, b_ih: Some(b_ih), b_hh: Some(b_hh) };
     let middle = Lstm::step(&params, x, &LstmState { h, c });
     let LstmState { h, c } = Lstm::step(&params, x, &middle);
     [h, c]

@@ -141,11 +141,34 @@ impl Path {
     }
 }
 
-/// Implements [`Params`] and [`Family`] for a struct whose fields are all leaves, given the name
-/// of each: `params!(Linear { weight: "weight", bias: "bias" });`
+/// Implements [`Params`] and [`Family`] for a struct of leaves, given the name of each:
+/// `params!(Linear { weight: "weight", bias: "bias" });`
+///
+/// Leaves that may be absent (`Option<L>`) follow as `optional`, and fields that are no parameters, such as a
+/// setting, as `plain`; those are cloned.
+///
+/// ```
+/// use autograd::{Params, Tensor, params};
+///
+/// pub struct Linear<L = ()> {
+///     pub weight: L,
+///     pub bias: Option<L>,
+///     pub scale: f64,
+/// }
+/// params!(Linear { weight: "weight" } optional { bias: "bias" } plain { scale });
+///
+/// let linear = Linear { weight: Tensor::<f64>::zeros(&[2, 3]), bias: None, scale: 0.5 };
+/// assert_eq!(linear.names(), ["weight"]);
+/// let sizes: Linear<usize> = linear.map(|tensor| tensor.elements());
+/// assert_eq!((sizes.weight, sizes.bias, sizes.scale), (6, None, 0.5));
+/// ```
 #[macro_export]
 macro_rules! params {
-    ($struct:ident { $($field:ident : $name:literal),+ $(,)? }) => {
+    (
+        $struct:ident { $($field:ident : $name:literal),+ $(,)? }
+        $(optional { $($option:ident : $option_name:literal),+ $(,)? })?
+        $(plain { $($plain:ident),+ $(,)? })?
+    ) => {
         impl $crate::Family for $struct {
             type Of<L> = $struct<L>;
         }
@@ -159,11 +182,16 @@ macro_rules! params {
                 path: &$crate::params::Path,
                 f: &mut dyn FnMut(String, &L) -> M,
             ) -> $struct<M> {
-                $struct { $($field: f(path.name($name), &self.$field)),+ }
+                $struct {
+                    $($field: f(path.name($name), &self.$field),)+
+                    $($($option: self.$option.as_ref().map(|l| f(path.name($option_name), l)),)+)?
+                    $($($plain: self.$plain.clone(),)+)?
+                }
             }
 
             fn for_each_mut(&mut self, f: &mut dyn FnMut(&mut L)) {
                 $(f(&mut self.$field);)+
+                $($(self.$option.iter_mut().for_each(&mut *f);)+)?
             }
         }
     };

@@ -7,14 +7,30 @@
 //! A cell is named by its family: [`Gru`](crate::Gru) is the cell, `Gru<Tensor<f32>>` its parameters,
 //! `Gru<Var>` their places on a tape, and `Gru<Tensor<f32>>` again their gradients.
 //!
-//! Whoever implements [`Cell`] gets unrolling, backpropagation through time, language models and
-//! the gradient checks.
+//! Whoever implements [`Cell`] gets layers, unrolling, backpropagation through time, models and
+//! the gradient checks. The equations on the tape are enough: [`by_tape!`](crate::by_tape) derives the rest of the
+//! trait from them.
+
+use std::fmt::Debug;
 
 use autograd::{Element, Family, Tensor, Var, params};
 use rand::Rng;
 
 /// The state of cell C with leaf L: h, or h and c.
 pub type StateOf<C, L> = <<C as Cell>::State as Family>::Of<L>;
+
+/// What goes from step to step: one or more tensors [B, ·], the first thing of which the rest of the network
+/// sees.
+pub trait State: Family {
+    /// The state before the first step, if there is no other.
+    fn zeros<E: Element>(batch: usize, sizes: Sizes) -> Self::Of<Tensor<E>>;
+
+    /// The part of the state that the rest of the network sees: h.
+    fn output<L>(state: &Self::Of<L>) -> &L;
+
+    /// The same, to change.
+    fn output_mut<L>(state: &mut Self::Of<L>) -> &mut L;
+}
 
 /// A state that is only a hidden vector.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,38 +41,82 @@ pub struct Hidden<L = ()> {
 
 params!(Hidden { h: "h" });
 
+impl State for Hidden {
+    fn zeros<E: Element>(batch: usize, sizes: Sizes) -> Hidden<Tensor<E>> {
+        Hidden { h: Tensor::zeros(&[batch, sizes.output]) }
+    }
+
+    fn output<L>(state: &Hidden<L>) -> &L {
+        &state.h
+    }
+
+    fn output_mut<L>(state: &mut Hidden<L>) -> &mut L {
+        &mut state.h
+    }
+}
+
+/// How many numbers go in, are kept, and come out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// The features of an input, I.
+    pub input: usize,
+    /// The units, H.
+    pub hidden: usize,
+    /// The features of an output: H, or less where a cell projects its output.
+    pub output: usize,
+}
+
 /// A recurrent cell. Shapes: x [B, I], h [B, H].
 pub trait Cell: Family {
     /// The name on a command line and in a checkpoint.
     const NAME: &'static str;
 
+    /// What can be chosen beside the sizes: whether there are biases, for example.
+    type Options: Clone + Debug + Default + PartialEq + Send + Sync;
+
     /// The state that goes from step to step.
-    type State: Family;
+    type State: State;
 
     /// What a step by hand keeps for its backward step: gate values, mostly.
     type Saved<E: Element>;
 
     /// Parameters for I inputs and H units, drawn as PyTorch does: uniform on ±1/√H.
-    fn init<E: Element>(
+    fn init_with<E: Element>(
+        options: &Self::Options,
         input_size: usize,
         hidden_size: usize,
         rng: &mut impl Rng,
     ) -> Self::Of<Tensor<E>>;
 
-    /// The number of units H.
-    fn hidden_size<E: Element>(params: &Self::Of<Tensor<E>>) -> usize;
+    /// The same with the default options.
+    fn init<E: Element>(
+        input_size: usize,
+        hidden_size: usize,
+        rng: &mut impl Rng,
+    ) -> Self::Of<Tensor<E>> {
+        Self::init_with(&Self::Options::default(), input_size, hidden_size, rng)
+    }
+
+    /// The sizes that these parameters are for.
+    fn sizes<E: Element>(params: &Self::Of<Tensor<E>>) -> Sizes;
 
     /// The state before the first step, if there is no other: zeros.
     fn zero_state<E: Element>(
         params: &Self::Of<Tensor<E>>,
         batch: usize,
-    ) -> StateOf<Self, Tensor<E>>;
+    ) -> StateOf<Self, Tensor<E>> {
+        Self::State::zeros(batch, Self::sizes(params))
+    }
 
     /// The part of the state that the rest of the network sees: h.
-    fn output<L>(state: &StateOf<Self, L>) -> &L;
+    fn output<L>(state: &StateOf<Self, L>) -> &L {
+        Self::State::output(state)
+    }
 
     /// The same, to change.
-    fn output_mut<L>(state: &mut StateOf<Self, L>) -> &mut L;
+    fn output_mut<L>(state: &mut StateOf<Self, L>) -> &mut L {
+        Self::State::output_mut(state)
+    }
 
     /// One step on the tape: the equations.
     fn step<'t, E: Element>(
@@ -105,6 +165,43 @@ pub struct Step<'a, C: Cell, E: Element> {
     pub saved: &'a C::Saved<E>,
 }
 
+/// Whether a cell has biases: the only option of most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Biased {
+    /// Both biases, as PyTorch has them, or none.
+    pub bias: bool,
+}
+
+impl Default for Biased {
+    fn default() -> Self {
+        Self { bias: true }
+    }
+}
+
+/// y = x Wᵀ + b on a tape; b may be absent.
+#[track_caller]
+pub fn affine_on_tape<'t, E: Element>(
+    w: Var<'t, E>,
+    x: Var<'t, E>,
+    b: Option<Var<'t, E>>,
+) -> Var<'t, E> {
+    let y = x.matmul(w.t());
+    match b {
+        Some(b) => y + b,
+        None => y,
+    }
+}
+
+/// y = x Wᵀ + b; b may be absent.
+#[track_caller]
+pub fn affine<E: Element>(w: &Tensor<E>, x: &Tensor<E>, b: Option<&Tensor<E>>) -> Tensor<E> {
+    let y = x.matmul(w.t());
+    match b {
+        Some(b) => y + b,
+        None => y,
+    }
+}
+
 /// The way back through y = x Wᵀ + b, where the same W and b may be used again and again:
 ///
 /// ```text
@@ -117,22 +214,26 @@ pub fn affine_backward<E: Element>(
     x: &Tensor<E>,
     dy: &Tensor<E>,
     dw: &mut Tensor<E>,
-    db: &mut Tensor<E>,
+    db: Option<&mut Tensor<E>>,
 ) -> Tensor<E> {
     dw.add_matmul(dy.t(), x);
-    *db = &*db + dy.sum_over(&[0]);
+    if let Some(db) = db {
+        *db = &*db + dy.sum_over(&[0]);
+    }
     dy.matmul(w)
 }
 
-/// The four parameters that a cell with `gates` blocks of rows has in PyTorch, in PyTorch's order.
-pub(crate) fn init_params<E: Element>(
+/// The weights and biases that a cell with `gates` blocks of rows has in PyTorch, drawn in PyTorch's order:
+/// `[w_ih, w_hh]` and `[b_ih, b_hh]`.
+pub fn init_params<E: Element>(
     gates: usize,
-    input_size: usize,
-    hidden_size: usize,
+    options: Biased,
+    [input_size, hidden_size]: [usize; 2],
     rng: &mut impl Rng,
-) -> [Tensor<E>; 4] {
+) -> ([Tensor<E>; 2], [Option<Tensor<E>>; 2]) {
     let bound = 1.0 / (hidden_size as f64).sqrt();
     let rows = gates * hidden_size;
-    let shapes: [&[usize]; 4] = [&[rows, input_size], &[rows, hidden_size], &[rows], &[rows]];
-    shapes.map(|shape| autograd::init::uniform(shape, bound, rng))
+    let mut draw = |shape: &[usize]| autograd::init::uniform(shape, bound, rng);
+    let weights = [draw(&[rows, input_size]), draw(&[rows, hidden_size])];
+    (weights, [(); 2].map(|()| options.bias.then(|| draw(&[rows]))))
 }

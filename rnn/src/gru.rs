@@ -15,7 +15,9 @@
 use autograd::{Element, Tensor, Var, params};
 use rand::Rng;
 
-use crate::cell::{Cell, Hidden, Step, affine_backward, init_params};
+use crate::cell::{
+    Biased, Cell, Hidden, Sizes, Step, affine, affine_backward, affine_on_tape, init_params,
+};
 
 /// The gated recurrent unit: its parameters, or whatever stands in their place.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,12 +27,12 @@ pub struct Gru<L = ()> {
     /// Hidden to gates, `[3H, H]`.
     pub w_hh: L,
     /// The biases beside the input, `[3H]`.
-    pub b_ih: L,
+    pub b_ih: Option<L>,
     /// The biases beside the state, `[3H]`.
-    pub b_hh: L,
+    pub b_hh: Option<L>,
 }
 
-params!(Gru { w_ih: "weight_ih", w_hh: "weight_hh", b_ih: "bias_ih", b_hh: "bias_hh" });
+params!(Gru { w_ih: "weight_ih", w_hh: "weight_hh" } optional { b_ih: "bias_ih", b_hh: "bias_hh" });
 
 /// The gate values of one step, each [B, H].
 #[derive(Clone, Debug)]
@@ -47,32 +49,24 @@ pub struct Gates<E> {
 
 impl Cell for Gru {
     const NAME: &'static str = "gru";
+    type Options = Biased;
     type State = Hidden;
     type Saved<E: Element> = Gates<E>;
 
-    fn init<E: Element>(
+    fn init_with<E: Element>(
+        options: &Biased,
         input_size: usize,
         hidden_size: usize,
         rng: &mut impl Rng,
     ) -> Gru<Tensor<E>> {
-        let [w_ih, w_hh, b_ih, b_hh] = init_params(3, input_size, hidden_size, rng);
+        let sizes = [input_size, hidden_size];
+        let ([w_ih, w_hh], [b_ih, b_hh]) = init_params(3, *options, sizes, rng);
         Gru { w_ih, w_hh, b_ih, b_hh }
     }
 
-    fn hidden_size<E: Element>(params: &Gru<Tensor<E>>) -> usize {
-        params.w_hh.shape()[1]
-    }
-
-    fn zero_state<E: Element>(params: &Gru<Tensor<E>>, batch: usize) -> Hidden<Tensor<E>> {
-        Hidden { h: Tensor::zeros(&[batch, Self::hidden_size(params)]) }
-    }
-
-    fn output<L>(state: &Hidden<L>) -> &L {
-        &state.h
-    }
-
-    fn output_mut<L>(state: &mut Hidden<L>) -> &mut L {
-        &mut state.h
+    fn sizes<E: Element>(params: &Gru<Tensor<E>>) -> Sizes {
+        let hidden = params.w_hh.shape()[1];
+        Sizes { input: params.w_ih.shape()[1], hidden, output: hidden }
     }
 
     fn step<'t, E: Element>(
@@ -81,8 +75,8 @@ impl Cell for Gru {
         state: &Hidden<Var<'t, E>>,
     ) -> Hidden<Var<'t, E>> {
         let h = state.h;
-        let [r_x, z_x, n_x] = (x.matmul(params.w_ih.t()) + params.b_ih).chunk(); // each [B, H]
-        let [r_h, z_h, n_h] = (h.matmul(params.w_hh.t()) + params.b_hh).chunk(); // each [B, H]
+        let [r_x, z_x, n_x] = affine_on_tape(params.w_ih, x, params.b_ih).chunk(); // each [B, H]
+        let [r_h, z_h, n_h] = affine_on_tape(params.w_hh, h, params.b_hh).chunk(); // each [B, H]
 
         let r = (r_x + r_h).sigmoid();
         let z = (z_x + z_h).sigmoid();
@@ -91,7 +85,7 @@ impl Cell for Gru {
     }
 
     fn input<E: Element>(params: &Gru<Tensor<E>>, xs: &Tensor<E>) -> Tensor<E> {
-        xs.matmul(params.w_ih.t()) + &params.b_ih
+        affine(&params.w_ih, xs, params.b_ih.as_ref())
     }
 
     fn input_backward<E: Element>(
@@ -100,7 +94,7 @@ impl Cell for Gru {
         da: &Tensor<E>,
         grads: &mut Gru<Tensor<E>>,
     ) -> Tensor<E> {
-        affine_backward(&params.w_ih, xs, da, &mut grads.w_ih, &mut grads.b_ih)
+        affine_backward(&params.w_ih, xs, da, &mut grads.w_ih, grads.b_ih.as_mut())
     }
 
     fn forward<E: Element>(
@@ -110,7 +104,7 @@ impl Cell for Gru {
     ) -> (Hidden<Tensor<E>>, Gates<E>) {
         let h = &state.h;
         let [r_x, z_x, n_x] = a.chunk(); // each [B, H]
-        let [r_h, z_h, n_h] = (h.matmul(params.w_hh.t()) + &params.b_hh).chunk(); // each [B, H]
+        let [r_h, z_h, n_h] = affine(&params.w_hh, h, params.b_hh.as_ref()).chunk(); // each [B, H]
 
         let r = (r_x + r_h).map(E::sigmoid);
         let z = (z_x + z_h).map(E::sigmoid);
@@ -145,7 +139,7 @@ impl Cell for Gru {
 
         let da = Tensor::concat(&[&da_r, &da_z, &da_n], 1); // [B, 3H]
         let db = Tensor::concat(&[&da_r, &da_z, &dn_h], 1); // [B, 3H]
-        let dh = affine_backward(&params.w_hh, h, &db, &mut grads.w_hh, &mut grads.b_hh);
+        let dh = affine_backward(&params.w_hh, h, &db, &mut grads.w_hh, grads.b_hh.as_mut());
         (da, Hidden { h: dh_next * z + dh })
     }
 }

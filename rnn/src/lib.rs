@@ -26,6 +26,7 @@
 // In reading order; each module uses only those above it.
 pub mod seq;
 pub mod cell;
+pub mod by_tape;
 pub mod vanilla;
 pub mod gru;
 pub mod lstm;
@@ -37,14 +38,15 @@ pub mod streams;
 pub mod decode;
 pub mod checkpoint;
 
-pub use cell::{Cell, Hidden, StateOf};
+pub use autograd; // for `by_tape!`
+pub use cell::{Cell, Hidden, State, StateOf};
 pub use gru::Gru;
 pub use language_model::LanguageModel;
 pub use linear::Linear;
 pub use lstm::{Lstm, LstmState};
 pub use seq::Seq;
 pub use unroll::{Bptt, Trace, bptt, unroll, unroll_on_tape};
-pub use vanilla::Vanilla;
+pub use vanilla::{Nonlinearity, Vanilla};
 
 /// The examples of the README are tests.
 #[cfg(doctest)]

@@ -67,7 +67,7 @@ impl<E: Element> Linear<Tensor<E>> {
     #[track_caller]
     pub fn backward(&self, x: &Tensor<E>, dy: &Tensor<E>) -> (Self, Tensor<E>) {
         let mut grads = self.map(|w| Tensor::zeros(w.shape()));
-        let dx = affine_backward(&self.weight, x, dy, &mut grads.weight, &mut grads.bias);
+        let dx = affine_backward(&self.weight, x, dy, &mut grads.weight, Some(&mut grads.bias));
         (grads, dx)
     }
 }

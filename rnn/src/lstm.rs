@@ -16,7 +16,9 @@
 use autograd::{Element, Tensor, Var, params};
 use rand::Rng;
 
-use crate::cell::{Cell, Step, affine_backward, init_params};
+use crate::cell::{
+    Biased, Cell, Sizes, State, Step, affine, affine_backward, affine_on_tape, init_params,
+};
 
 /// The long short-term memory cell: its parameters, or whatever stands in their place.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,12 +28,12 @@ pub struct Lstm<L = ()> {
     /// Hidden to gates, `[4H, H]`.
     pub w_hh: L,
     /// The biases beside the input, `[4H]`.
-    pub b_ih: L,
+    pub b_ih: Option<L>,
     /// The biases beside the state, `[4H]`.
-    pub b_hh: L,
+    pub b_hh: Option<L>,
 }
 
-params!(Lstm { w_ih: "weight_ih", w_hh: "weight_hh", b_ih: "bias_ih", b_hh: "bias_hh" });
+params!(Lstm { w_ih: "weight_ih", w_hh: "weight_hh" } optional { b_ih: "bias_ih", b_hh: "bias_hh" });
 
 /// The state of an LSTM.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +45,21 @@ pub struct LstmState<L = ()> {
 }
 
 params!(LstmState { h: "h", c: "c" });
+
+impl State for LstmState {
+    fn zeros<E: Element>(batch: usize, sizes: Sizes) -> LstmState<Tensor<E>> {
+        let h = Tensor::zeros(&[batch, sizes.output]);
+        LstmState { h, c: Tensor::zeros(&[batch, sizes.hidden]) }
+    }
+
+    fn output<L>(state: &LstmState<L>) -> &L {
+        &state.h
+    }
+
+    fn output_mut<L>(state: &mut LstmState<L>) -> &mut L {
+        &mut state.h
+    }
+}
 
 /// The gate values of one step, each [B, H].
 #[derive(Clone, Debug)]
@@ -61,33 +78,24 @@ pub struct Gates<E> {
 
 impl Cell for Lstm {
     const NAME: &'static str = "lstm";
+    type Options = Biased;
     type State = LstmState;
     type Saved<E: Element> = Gates<E>;
 
-    fn init<E: Element>(
+    fn init_with<E: Element>(
+        options: &Biased,
         input_size: usize,
         hidden_size: usize,
         rng: &mut impl Rng,
     ) -> Lstm<Tensor<E>> {
-        let [w_ih, w_hh, b_ih, b_hh] = init_params(4, input_size, hidden_size, rng);
+        let sizes = [input_size, hidden_size];
+        let ([w_ih, w_hh], [b_ih, b_hh]) = init_params(4, *options, sizes, rng);
         Lstm { w_ih, w_hh, b_ih, b_hh }
     }
 
-    fn hidden_size<E: Element>(params: &Lstm<Tensor<E>>) -> usize {
-        params.w_hh.shape()[1]
-    }
-
-    fn zero_state<E: Element>(params: &Lstm<Tensor<E>>, batch: usize) -> LstmState<Tensor<E>> {
-        let zeros = Tensor::zeros(&[batch, Self::hidden_size(params)]);
-        LstmState { h: zeros.clone(), c: zeros }
-    }
-
-    fn output<L>(state: &LstmState<L>) -> &L {
-        &state.h
-    }
-
-    fn output_mut<L>(state: &mut LstmState<L>) -> &mut L {
-        &mut state.h
+    fn sizes<E: Element>(params: &Lstm<Tensor<E>>) -> Sizes {
+        let hidden = params.w_hh.shape()[1];
+        Sizes { input: params.w_ih.shape()[1], hidden, output: hidden }
     }
 
     fn step<'t, E: Element>(
@@ -96,8 +104,8 @@ impl Cell for Lstm {
         state: &LstmState<Var<'t, E>>,
     ) -> LstmState<Var<'t, E>> {
         let LstmState { h, c } = *state;
-        let a = x.matmul(params.w_ih.t()) + params.b_ih; // [B, 4H]
-        let b = h.matmul(params.w_hh.t()) + params.b_hh; // [B, 4H]
+        let a = affine_on_tape(params.w_ih, x, params.b_ih); // [B, 4H]
+        let b = affine_on_tape(params.w_hh, h, params.b_hh); // [B, 4H]
         let [i, f, g, o] = (a + b).chunk(); // each [B, H]
 
         let (i, f, o) = (i.sigmoid(), f.sigmoid(), o.sigmoid());
@@ -107,7 +115,7 @@ impl Cell for Lstm {
     }
 
     fn input<E: Element>(params: &Lstm<Tensor<E>>, xs: &Tensor<E>) -> Tensor<E> {
-        xs.matmul(params.w_ih.t()) + &params.b_ih
+        affine(&params.w_ih, xs, params.b_ih.as_ref())
     }
 
     fn input_backward<E: Element>(
@@ -116,7 +124,7 @@ impl Cell for Lstm {
         da: &Tensor<E>,
         grads: &mut Lstm<Tensor<E>>,
     ) -> Tensor<E> {
-        affine_backward(&params.w_ih, xs, da, &mut grads.w_ih, &mut grads.b_ih)
+        affine_backward(&params.w_ih, xs, da, &mut grads.w_ih, grads.b_ih.as_mut())
     }
 
     fn forward<E: Element>(
@@ -125,7 +133,7 @@ impl Cell for Lstm {
         state: &LstmState<Tensor<E>>,
     ) -> (LstmState<Tensor<E>>, Gates<E>) {
         let LstmState { h, c } = state;
-        let b = h.matmul(params.w_hh.t()) + &params.b_hh; // [B, 4H]
+        let b = affine(&params.w_hh, h, params.b_hh.as_ref()); // [B, 4H]
         let [i, f, g, o] = (a + b).chunk(); // each [B, H]
 
         let (i, f, o) = (i.map(E::sigmoid), f.map(E::sigmoid), o.map(E::sigmoid));
@@ -160,7 +168,7 @@ impl Cell for Lstm {
         let da_o = d_o * o * (1.0 - o);
 
         let da = Tensor::concat(&[&da_i, &da_f, &da_g, &da_o], 1); // [B, 4H]
-        let dh = affine_backward(&params.w_hh, h, &da, &mut grads.w_hh, &mut grads.b_hh);
+        let dh = affine_backward(&params.w_hh, h, &da, &mut grads.w_hh, grads.b_hh.as_mut());
         (da, LstmState { h: dh, c: dc * f })
     }
 }

@@ -1,16 +1,18 @@
 //! The vanilla recurrent cell, one step.
 //!
 //! ```text
-//! h′ = tanh(W_ih x + b_ih + W_hh h + b_hh)
+//! h′ = φ(W_ih x + b_ih + W_hh h + b_hh)          φ = tanh, or relu
 //! ```
 //!
 //! Shapes: x [B, I], h [B, H]; W_ih [H, I], W_hh [H, H].
-//! Source: Elman 1990, "Finding Structure in Time"; two biases as in PyTorch's nn.RNN.
+//! Source: Elman 1990, "Finding Structure in Time"; two biases and the choice of φ as in PyTorch's nn.RNN.
 
 use autograd::{Element, Tensor, Var, params};
 use rand::Rng;
 
-use crate::cell::{Cell, Hidden, Step, affine_backward, init_params};
+use crate::cell::{
+    Biased, Cell, Hidden, Sizes, Step, affine, affine_backward, affine_on_tape, init_params,
+};
 
 /// The vanilla cell: its parameters, or whatever stands in their place.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,42 +22,59 @@ pub struct Vanilla<L = ()> {
     /// Hidden to hidden, `[H, H]`.
     pub w_hh: L,
     /// The bias beside the input, `[H]`.
-    pub b_ih: L,
+    pub b_ih: Option<L>,
     /// The bias beside the state, `[H]`.
-    pub b_hh: L,
+    pub b_hh: Option<L>,
+    /// φ.
+    pub nonlinearity: Nonlinearity,
 }
 
-params!(Vanilla { w_ih: "weight_ih", w_hh: "weight_hh", b_ih: "bias_ih", b_hh: "bias_hh" });
+params!(
+    Vanilla { w_ih: "weight_ih", w_hh: "weight_hh" }
+    optional { b_ih: "bias_ih", b_hh: "bias_hh" }
+    plain { nonlinearity }
+);
+
+/// The function φ of a vanilla cell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Nonlinearity {
+    /// The hyperbolic tangent.
+    #[default]
+    Tanh,
+    /// max(x, 0), with slope 0 at 0.
+    Relu,
+}
+
+/// What can be chosen of a vanilla cell; tanh with biases by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VanillaOptions {
+    /// φ.
+    pub nonlinearity: Nonlinearity,
+    /// Whether there are biases.
+    pub biased: Biased,
+}
 
 impl Cell for Vanilla {
     const NAME: &'static str = "rnn";
+    type Options = VanillaOptions;
     type State = Hidden;
-    /// h′, from which 1 − h′² follows.
+    /// h′, from which φ′ follows.
     type Saved<E: Element> = Tensor<E>;
 
-    fn init<E: Element>(
+    fn init_with<E: Element>(
+        options: &VanillaOptions,
         input_size: usize,
         hidden_size: usize,
         rng: &mut impl Rng,
     ) -> Vanilla<Tensor<E>> {
-        let [w_ih, w_hh, b_ih, b_hh] = init_params(1, input_size, hidden_size, rng);
-        Vanilla { w_ih, w_hh, b_ih, b_hh }
+        let sizes = [input_size, hidden_size];
+        let ([w_ih, w_hh], [b_ih, b_hh]) = init_params(1, options.biased, sizes, rng);
+        Vanilla { w_ih, w_hh, b_ih, b_hh, nonlinearity: options.nonlinearity }
     }
 
-    fn hidden_size<E: Element>(params: &Vanilla<Tensor<E>>) -> usize {
-        params.w_hh.shape()[1]
-    }
-
-    fn zero_state<E: Element>(params: &Vanilla<Tensor<E>>, batch: usize) -> Hidden<Tensor<E>> {
-        Hidden { h: Tensor::zeros(&[batch, Self::hidden_size(params)]) }
-    }
-
-    fn output<L>(state: &Hidden<L>) -> &L {
-        &state.h
-    }
-
-    fn output_mut<L>(state: &mut Hidden<L>) -> &mut L {
-        &mut state.h
+    fn sizes<E: Element>(params: &Vanilla<Tensor<E>>) -> Sizes {
+        let hidden = params.w_hh.shape()[1];
+        Sizes { input: params.w_ih.shape()[1], hidden, output: hidden }
     }
 
     fn step<'t, E: Element>(
@@ -63,14 +82,17 @@ impl Cell for Vanilla {
         x: Var<'t, E>,
         state: &Hidden<Var<'t, E>>,
     ) -> Hidden<Var<'t, E>> {
-        let Vanilla { w_ih, w_hh, b_ih, b_hh } = params;
-        let a = x.matmul(w_ih.t()) + *b_ih; // [B, H]
-        let b = state.h.matmul(w_hh.t()) + *b_hh; // [B, H]
-        Hidden { h: (a + b).tanh() }
+        let a = affine_on_tape(params.w_ih, x, params.b_ih); // [B, H]
+        let b = affine_on_tape(params.w_hh, state.h, params.b_hh); // [B, H]
+        let h = match params.nonlinearity {
+            Nonlinearity::Tanh => (a + b).tanh(),
+            Nonlinearity::Relu => (a + b).relu(),
+        };
+        Hidden { h }
     }
 
     fn input<E: Element>(params: &Vanilla<Tensor<E>>, xs: &Tensor<E>) -> Tensor<E> {
-        xs.matmul(params.w_ih.t()) + &params.b_ih
+        affine(&params.w_ih, xs, params.b_ih.as_ref())
     }
 
     fn input_backward<E: Element>(
@@ -79,7 +101,7 @@ impl Cell for Vanilla {
         da: &Tensor<E>,
         grads: &mut Vanilla<Tensor<E>>,
     ) -> Tensor<E> {
-        affine_backward(&params.w_ih, xs, da, &mut grads.w_ih, &mut grads.b_ih)
+        affine_backward(&params.w_ih, xs, da, &mut grads.w_ih, grads.b_ih.as_mut())
     }
 
     fn forward<E: Element>(
@@ -87,24 +109,33 @@ impl Cell for Vanilla {
         a: &Tensor<E>,
         state: &Hidden<Tensor<E>>,
     ) -> (Hidden<Tensor<E>>, Tensor<E>) {
-        let b = state.h.matmul(params.w_hh.t()) + &params.b_hh; // [B, H]
-        let h = (a + b).map(E::tanh);
+        let b = affine(&params.w_hh, &state.h, params.b_hh.as_ref()); // [B, H]
+        let h = match params.nonlinearity {
+            Nonlinearity::Tanh => (a + b).map(E::tanh),
+            Nonlinearity::Relu => (a + b).map(|x| if x.value() > 0.0 { x } else { E::ZERO }),
+        };
         (Hidden { h: h.clone() }, h)
     }
 
     /// ```text
-    /// da = dh′ ⊙ (1 − h′²)        the gradient in the sum under the tanh
+    /// da = dh′ ⊙ φ′        φ′ = 1 − h′² for tanh; 1 where h′ > 0 and else 0 for relu
     /// ```
     ///
-    /// Both halves of the sum, W_ih x + b_ih and W_hh h + b_hh, get da.
+    /// da is the gradient in the sum under φ. Both halves of that sum, W_ih x + b_ih and W_hh h + b_hh, get it.
     fn backward<E: Element>(
         params: &Vanilla<Tensor<E>>,
         Step { state, saved: h_next }: Step<'_, Self, E>,
         d_next: &Hidden<Tensor<E>>,
         grads: &mut Vanilla<Tensor<E>>,
     ) -> (Tensor<E>, Hidden<Tensor<E>>) {
-        let da = &d_next.h * (1.0 - h_next * h_next);
-        let dh = affine_backward(&params.w_hh, &state.h, &da, &mut grads.w_hh, &mut grads.b_hh);
+        let dh_next = &d_next.h;
+        let da = match params.nonlinearity {
+            Nonlinearity::Tanh => dh_next * (1.0 - h_next * h_next),
+            Nonlinearity::Relu => {
+                dh_next.zip(h_next, |dh, h| if h.value() > 0.0 { dh } else { E::ZERO })
+            }
+        };
+        let dh = affine_backward(&params.w_hh, &state.h, &da, &mut grads.w_hh, grads.b_hh.as_mut());
         (da, Hidden { h: dh })
     }
 }

@@ -10,7 +10,7 @@ use autograd::gradcheck::Function;
 use autograd::ops::{Contribution, Describe, OpMany};
 use autograd::{Element, Error, Family, Params, Tape, Tensor, Var};
 use rnn::cell::{Step, affine_backward};
-use rnn::{Cell, Gru, Hidden, Lstm, LstmState, Seq, StateOf, Vanilla, unroll};
+use rnn::{Cell, Gru, Hidden, Lstm, LstmState, Nonlinearity, Seq, StateOf, Vanilla, unroll};
 use tests::rng;
 
 use super::{Derivative, Entry, Named, Right, Wrong, function};
@@ -309,7 +309,8 @@ trait ByHand: Cell {
 /// All slips of the vanilla cell are in the loop.
 impl ByHand for Vanilla {
     fn params<E: Element>([w_ih, w_hh, b_ih, b_hh]: [Tensor<E>; 4]) -> Vanilla<Tensor<E>> {
-        Vanilla { w_ih, w_hh, b_ih, b_hh }
+        let (b_ih, b_hh) = (Some(b_ih), Some(b_hh));
+        Vanilla { w_ih, w_hh, b_ih, b_hh, nonlinearity: Nonlinearity::Tanh }
     }
 
     fn pull<E: Element>(
@@ -325,7 +326,7 @@ impl ByHand for Vanilla {
 
 impl ByHand for Gru {
     fn params<E: Element>([w_ih, w_hh, b_ih, b_hh]: [Tensor<E>; 4]) -> Gru<Tensor<E>> {
-        Gru { w_ih, w_hh, b_ih, b_hh }
+        Gru { w_ih, w_hh, b_ih: Some(b_ih), b_hh: Some(b_hh) }
     }
 
     fn pull<E: Element>(
@@ -347,9 +348,9 @@ impl ByHand for Gru {
         };
         let da = Tensor::concat(&[&da_r, &da_z, last_of_input], 1); // [B, 3H]
         let db = Tensor::concat(&[&da_r, &da_z, last_of_hidden], 1); // [B, 3H]
-        let mut dh = affine_backward(&params.w_hh, h, &db, &mut grads.w_hh, &mut grads.b_hh);
+        let mut dh = affine_backward(&params.w_hh, h, &db, &mut grads.w_hh, grads.b_hh.as_mut());
         if slip == Slip::BiasOfInputHalf {
-            grads.b_hh = da.sum_over(&[0]);
+            grads.b_hh = Some(da.sum_over(&[0]));
         }
         if slip != Slip::UpdatePathMissing {
             dh = dh + dh_next * z;
@@ -360,7 +361,7 @@ impl ByHand for Gru {
 
 impl ByHand for Lstm {
     fn params<E: Element>([w_ih, w_hh, b_ih, b_hh]: [Tensor<E>; 4]) -> Lstm<Tensor<E>> {
-        Lstm { w_ih, w_hh, b_ih, b_hh }
+        Lstm { w_ih, w_hh, b_ih: Some(b_ih), b_hh: Some(b_hh) }
     }
 
     fn pull<E: Element>(
@@ -386,7 +387,7 @@ impl ByHand for Lstm {
         };
         let da = Tensor::concat(&gates, 1); // [B, 4H]
 
-        let dh = affine_backward(&params.w_hh, &state.h, &da, &mut grads.w_hh, &mut grads.b_hh);
+        let dh = affine_backward(&params.w_hh, &state.h, &da, &mut grads.w_hh, grads.b_hh.as_mut());
         let c = match slip {
             Slip::ForgetGateMissing => dc,
             _ => dc * f,
