@@ -20,12 +20,12 @@
 use std::cmp::Ordering;
 
 // In reading order.
-mod distribution;
-mod pick;
-mod next_symbol;
-mod generate;
-mod beam;
-mod error;
+pub mod distribution;
+pub mod pick;
+pub mod next_symbol;
+pub mod generate;
+pub mod beam;
+pub mod error;
 
 pub use beam::{Beam, beam_search};
 pub use distribution::{Decoding, log_probabilities, probabilities};

@@ -41,7 +41,8 @@ fn beams_that_cannot_be_searched_are_refused() {
 #[test]
 fn prompts_and_ends_that_the_model_does_not_know_are_refused() {
     let model = chain([[0.5, 0.5], [0.5, 0.5]]);
-    let cases: [(&[usize], Option<usize>, fn(&DecodeError) -> bool, &[&str]); 3] = [
+    type Case<'a> = (&'a [usize], Option<usize>, fn(&DecodeError) -> bool, &'a [&'a str]);
+    let cases: [Case; 3] = [
         (&[], None, |e| matches!(e, DecodeError::EmptyPrompt { .. }), &["text 0", "empty"]),
         (
             &[1, 7],

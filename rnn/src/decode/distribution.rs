@@ -96,7 +96,7 @@ impl Decoding {
     }
 }
 
-/// The probability of each symbol, p_i: what [`pick`](super::pick) draws from.
+/// The probability of each symbol, p_i: what [`pick`](super::pick()) draws from.
 ///
 /// # Errors
 ///

@@ -51,7 +51,7 @@ pub trait NextSymbol {
     /// The number of symbols V.
     fn vocab_size(&self) -> usize;
 
-    /// The scores of the next symbol, [B, V], not normalised, and the state after reading `last`, [B].
+    /// The scores of the next symbol, [B, V], not normalised, and the state after reading `last`: B ids.
     ///
     /// # Errors
     ///
