@@ -11,7 +11,7 @@ use autograd::{Element, Error, Tape, Tensor, Var};
 
 /// Asserts that a result is this error, and that its sentence holds these facts.
 #[track_caller]
-fn refused<T, E>(result: Result<T, E>, variant: fn(&E) -> bool, facts: &[&str])
+pub(crate) fn refused<T, E>(result: Result<T, E>, variant: fn(&E) -> bool, facts: &[&str])
 where
     E: std::error::Error,
 {
