@@ -16,14 +16,14 @@ use safetensors::{Dtype, SafeTensors};
 use tests::rng;
 
 /// The tensors of one file, by name.
-struct Golden {
+pub(crate) struct Golden {
     file: &'static str,
     tensors: BTreeMap<String, Tensor<f64>>,
 }
 
 impl Golden {
     #[track_caller]
-    fn read(file: &'static str) -> Self {
+    pub(crate) fn read(file: &'static str) -> Self {
         let bytes = bytes(file);
         let mut tensors = BTreeMap::new();
         for (name, view) in SafeTensors::deserialize(&bytes).expect("a safetensors file").iter() {
@@ -34,8 +34,22 @@ impl Golden {
         Self { file, tensors }
     }
 
+    /// The configurations of the cases: of each its name as `case`, and its settings.
     #[track_caller]
-    fn get(&self, name: &str) -> &Tensor<f64> {
+    pub(crate) fn cases(&self) -> Vec<BTreeMap<String, String>> {
+        let bytes = bytes(self.file);
+        let (_, metadata) = SafeTensors::read_metadata(&bytes).expect("a safetensors file");
+        let lines = metadata.metadata().as_ref().and_then(|entries| entries.get("cases"));
+        let lines = lines.unwrap_or_else(|| panic!("{}: no list of cases", self.file)).lines();
+        let setting = |word: &str| {
+            let (key, value) = word.split_once('=').unwrap_or(("case", word));
+            (key.to_string(), value.to_string())
+        };
+        lines.map(|line| line.split_whitespace().map(setting).collect()).collect()
+    }
+
+    #[track_caller]
+    pub(crate) fn get(&self, name: &str) -> &Tensor<f64> {
         match self.tensors.get(name) {
             Some(tensor) => tensor,
             None => panic!("{} has no tensor `{name}`", self.file),
@@ -44,13 +58,13 @@ impl Golden {
 
     /// Whole numbers, which the files hold as floats.
     #[track_caller]
-    fn ids(&self, name: &str) -> Vec<usize> {
+    pub(crate) fn ids(&self, name: &str) -> Vec<usize> {
         self.get(name).data().iter().map(|&id| id as usize).collect()
     }
 
     /// Asserts that `got` is the tensor of this name.
     #[track_caller]
-    fn check<E: Element>(&self, name: &str, got: &Tensor<E>, tolerance: f64) {
+    pub(crate) fn check<E: Element>(&self, name: &str, got: &Tensor<E>, tolerance: f64) {
         let want = self.get(name);
         close(&format!("{}: `{name}`", self.file), &got.cast(), want, tolerance);
     }

@@ -7,6 +7,7 @@ mod anomaly;
 mod transforms;
 mod cells;
 mod goldens;
+mod attention;
 mod zoo;
 mod laws;
 mod long;

@@ -32,12 +32,14 @@ pub mod gru;
 pub mod lstm;
 pub mod unroll;
 pub mod linear;
+pub mod attention;
 pub mod language_model;
 pub mod text;
 pub mod streams;
 pub mod decode;
 pub mod checkpoint;
 
+pub use attention::{Attention, AttentionPooling};
 pub use autograd; // for `by_tape!`
 pub use cell::{Cell, Hidden, State, StateOf};
 pub use gru::Gru;
