@@ -9,6 +9,7 @@ mod cells;
 mod goldens;
 mod zoo;
 mod laws;
+mod stack;
 mod long;
 mod op_table;
 mod layers;
