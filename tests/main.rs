@@ -10,6 +10,7 @@ mod goldens;
 mod attention;
 mod zoo;
 mod laws;
+mod stack;
 mod long;
 mod op_table;
 mod layers;

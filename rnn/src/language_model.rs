@@ -104,7 +104,7 @@ impl<C: Cell, E: Element> LanguageModel<C, Tensor<E>> {
     ///
     /// If the number of ids is not a multiple of `batch`.
     #[track_caller]
-    pub fn embed(&self, ids: &[usize], batch: usize) -> Result<Seq<E>, Error> {
+    pub fn embed(&self, ids: &[usize], batch: usize) -> Result<Seq<Tensor<E>>, Error> {
         let rows = match &self.embedding {
             Some(table) => table.try_rows(ids)?,
             None => Tensor::try_one_hot(ids, self.vocab_size())?,

@@ -24,13 +24,18 @@
 //! names, shapes and row order.
 
 // In reading order; each module uses only those above it.
+pub mod numbers;
 pub mod seq;
 pub mod cell;
 pub mod by_tape;
 pub mod vanilla;
 pub mod gru;
 pub mod lstm;
+pub mod walk;
 pub mod unroll;
+pub mod explicit;
+pub mod noise;
+pub mod stack;
 pub mod linear;
 pub mod attention;
 pub mod language_model;
@@ -46,7 +51,9 @@ pub use gru::Gru;
 pub use language_model::LanguageModel;
 pub use linear::Linear;
 pub use lstm::{Lstm, LstmState};
+pub use noise::Noise;
 pub use seq::Seq;
+pub use stack::{Directions, Engine, Merge, Output, Stack, StackOptions, Zoneout};
 pub use unroll::{Bptt, Trace, bptt, unroll, unroll_on_tape};
 pub use vanilla::{Nonlinearity, Vanilla};
 

@@ -267,7 +267,7 @@ impl<C: ByHand, E: Element> OpMany<E> for Sequence<C> {
 }
 
 /// The parameters, the sequence and the initial state.
-type Parts<C, E> = (<C as Family>::Of<Tensor<E>>, Seq<E>, StateOf<C, Tensor<E>>);
+type Parts<C, E> = (<C as Family>::Of<Tensor<E>>, Seq<Tensor<E>>, StateOf<C, Tensor<E>>);
 
 /// What is in a list of inputs.
 fn parts<C: ByHand, E: Element>(inputs: &[&Tensor<E>]) -> Parts<C, E> {
