@@ -340,7 +340,9 @@ fn pooling_is_the_dot_product_with_one_query_for_all() {
 // Mistakes.
 
 #[test]
-#[should_panic(expected = "attention: queries of 3 numbers have no product with keys of 4; use Score::General")]
+#[should_panic(
+    expected = "attention: queries of 3 numbers have no product with keys of 4; use Score::General"
+)]
 fn a_dot_product_of_different_sizes_is_refused_at_once() {
     Attention::init::<f64>(Score::Dot, 3, 4, &mut rng(0));
 }

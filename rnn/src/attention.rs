@@ -226,7 +226,10 @@ impl<'t, E: Element> Memory<Var<'t, E>> {
     #[track_caller]
     fn new(keys: &Seq<Var<'t, E>>, values: &Seq<Var<'t, E>>) -> Self {
         let (lengths, of_values) = (keys.lengths(), values.lengths());
-        assert!(lengths == of_values, "memory: lengths {lengths:?} of keys, {of_values:?} of values");
+        assert!(
+            lengths == of_values,
+            "memory: lengths {lengths:?} of keys, {of_values:?} of values"
+        );
         Self {
             keys: keys.steps().transpose(0, 1),
             values: values.steps().transpose(0, 1),
@@ -245,7 +248,8 @@ impl<'t, E: Element> Memory<Var<'t, E>> {
 impl<E: Element> Memory<Tensor<E>> {
     /// These rows of the batch, in this order: what a beam does.
     pub fn select(&self, rows: &[usize]) -> Self {
-        let lengths = self.lengths.as_ref().map(|lengths| rows.iter().map(|&b| lengths[b]).collect());
+        let lengths =
+            self.lengths.as_ref().map(|lengths| rows.iter().map(|&b| lengths[b]).collect());
         Memory { lengths, ..self.map(|part| part.gather(0, rows)) }
     }
 }

@@ -42,6 +42,7 @@ pub mod language_model;
 pub mod text;
 pub mod streams;
 pub mod decode;
+pub mod models;
 pub mod checkpoint;
 
 pub use attention::{Attention, AttentionPooling};
