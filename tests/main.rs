@@ -8,6 +8,7 @@ mod transforms;
 mod cells;
 mod goldens;
 mod attention;
+mod models;
 mod zoo;
 mod laws;
 mod stack;
