@@ -30,6 +30,6 @@ pub use error::{DataError, Place};
 pub use lines::{Labelled, Pair, labelled, pairs};
 pub use scale::{NothingToFit, Scaler};
 pub use series::{Column, Csv, Series};
-pub use streams::{Streams, Window, split_at_fraction};
+pub use streams::{StreamError, Streams, Window, split_at_fraction};
 pub use text::{Source, read_text};
 pub use vocabulary::{Counts, Special, Symbol, Token, UnknownSymbol, Vocabulary, VocabularyError};

@@ -105,7 +105,7 @@ pub enum DataError {
     },
     /// A CSV file whose first line holds data where names were expected.
     #[error(
-        "{at}: the first line holds the number {text} and not a name; read it with `header: false`"
+        "{at}: the first line holds the number {text:?} and not a name; read it with `header: false`"
     )]
     NoHeader {
         /// The place of the number.
