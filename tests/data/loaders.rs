@@ -105,6 +105,14 @@ fn the_first_byte_that_is_not_utf_8_is_found_by_line_column_and_offset() {
 }
 
 #[test]
+fn a_byte_order_mark_is_no_column() {
+    let error = DataError::NotUtf8 { at: at(1, 2), offset: 4, byte: 0xff };
+    assert_eq!(source(b"\xef\xbb\xbfa\xff").text(), Err(error));
+    let error = all_labelled("\u{feff}ab\n".as_bytes()).unwrap_err();
+    assert!(error.to_string().starts_with("data.txt, line 1, column 3: "), "{error}");
+}
+
+#[test]
 fn a_character_cut_off_by_the_end_of_the_file_is_not_utf_8() {
     let error = DataError::NotUtf8 { at: at(1, 3), offset: 2, byte: 0xe4 };
     assert_eq!(source(b"ab\xe4\xb8").text(), Err(error));

@@ -2,7 +2,7 @@
 
 use autograd::Tensor;
 use proptest::prelude::*;
-use rnn::data::{Column, Csv, DataError, NothingToFit, Scaler, Series};
+use rnn::data::{Column, Csv, DataError, NothingToFit, Scaler, Series, SeriesTooShort, sliding};
 
 use super::{at, refused, source};
 
@@ -144,6 +144,19 @@ fn a_series_is_split_in_time() {
 }
 
 #[test]
+fn a_series_too_short_for_a_window_is_refused() {
+    let series = Tensor::<f64>::zeros(&[5, 2]);
+    assert!(sliding(&series, 3, 2).is_ok());
+    let error = sliding(&series, 4, 2).unwrap_err();
+    assert_eq!(error, SeriesTooShort { steps: 5, seq_len: 4, horizon: 2, needed: 6 });
+    assert_eq!(
+        error.to_string(),
+        "the series has 5 steps; a window of 4 with targets 2 later needs 6; use a shorter window"
+    );
+    assert!(sliding(&series, usize::MAX, 2).is_err());
+}
+
+#[test]
 fn a_constant_column_is_shifted_and_not_divided() {
     let train = Tensor::from([[3.0, 1.0], [3.0, 2.0]]);
     for scaler in [Scaler::standardise(&train).unwrap(), Scaler::min_max(&train).unwrap()] {
@@ -166,6 +179,25 @@ fn a_scaler_does_not_broadcast_one_column_over_many() {
 
 proptest! {
     #![proptest_config(tests::config(300, file!()))]
+
+    #[test]
+    fn sliding_windows_are_every_run_of_the_series_with_what_comes_later(
+        seq_len in 1..6_usize, horizon in 0..4_usize, more in 0..6_usize, features in 1..4_usize,
+    ) {
+        let steps = seq_len + horizon + more;
+        let series = Tensor::from_fn(&[steps, features], |i| i as f64);
+        let (xs, targets) = sliding(&series, seq_len, horizon).unwrap();
+        prop_assert_eq!(xs.shape(), [seq_len, more + 1, features]);
+        prop_assert_eq!(targets.shape(), xs.shape());
+        for t in 0..seq_len {
+            for n in 0..=more {
+                for f in 0..features {
+                    prop_assert_eq!(xs.at(&[t, n, f]), series.at(&[n + t, f]));
+                    prop_assert_eq!(targets.at(&[t, n, f]), series.at(&[n + t + horizon, f]));
+                }
+            }
+        }
+    }
 
     #[test]
     fn scales_fit_the_training_part_and_go_back(

@@ -13,10 +13,8 @@ fn read(sentence: &Agreement) -> (Vec<bool>, usize) {
     let text = sentence.text();
     let words: Vec<&str> = text.split(' ').collect();
     let verb = words.iter().position(|word| ["is", "are"].contains(word)).expect("a verb");
-    let nouns = words[..verb].iter().filter_map(|word| {
-        (SINGULAR.contains(word) || PLURAL.contains(word)).then(|| PLURAL.contains(word))
-    });
-    (nouns.collect(), verb)
+    let nouns = words[..verb].iter().filter(|word| ["singular", "plural"].contains(&kind(word)));
+    (nouns.map(|noun| PLURAL.contains(noun)).collect(), verb)
 }
 
 #[test]

@@ -35,9 +35,9 @@ use autograd::{Element, Tensor};
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scaler<E: Element> {
-    /// What is subtracted, [F].
+    /// What is subtracted, one number a column.
     pub shift: Tensor<E>,
-    /// What is divided by then, [F]; never 0.
+    /// What is divided by then; never 0.
     pub divisor: Tensor<E>,
 }
 

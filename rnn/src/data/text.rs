@@ -97,21 +97,29 @@ impl<R: BufRead> Source<R> {
         match std::str::from_utf8(&self.bytes) {
             Ok(line) => Ok(Some(line)),
             Err(error) => {
-                let good = error.valid_up_to();
-                let column = String::from_utf8_lossy(&self.bytes[..good]).chars().count() + 1;
-                let offset = self.offset + good as u64;
-                Err(DataError::NotUtf8 { at: self.place(column), offset, byte: self.bytes[good] })
+                let (good, bad) = self.bytes.split_at(error.valid_up_to());
+                let good_text = self.without_mark(std::str::from_utf8(good).unwrap_or(""));
+                let at = self.place(column(good_text, good_text.len()));
+                let offset = self.offset + good.len() as u64;
+                Err(DataError::NotUtf8 { at, offset, byte: bad[0] })
             }
         }
     }
 
     /// The next line without its end, and without a byte order mark if it is the first.
     pub(super) fn next_content(&mut self) -> Result<Option<String>, DataError> {
-        let first = self.line == 0;
         let Some(line) = self.next_line()? else { return Ok(None) };
-        let line = if first { line.strip_prefix('\u{feff}').unwrap_or(line) } else { line };
         let line = line.strip_suffix('\n').unwrap_or(line);
-        Ok(Some(line.strip_suffix('\r').unwrap_or(line).to_owned()))
+        let line = line.strip_suffix('\r').unwrap_or(line).to_owned();
+        Ok(Some(self.without_mark(&line).to_owned()))
+    }
+
+    /// A line without the byte order mark of the first, which no editor counts as a column.
+    fn without_mark<'a>(&self, line: &'a str) -> &'a str {
+        match self.line {
+            1 => line.strip_prefix('\u{feff}').unwrap_or(line),
+            _ => line,
+        }
     }
 
     /// All that is left of the text.

@@ -5,61 +5,14 @@
 //!            N … V−1   special symbols, outside of the text: unknown, padding, begin, end
 //! ```
 //!
-//! A **character** is a Unicode scalar value: `é` written as one code point is one character,
-//! written as `e` with a combining accent it is two.
-//!
-//! A **word** is what stands between two word boundaries of Unicode (Standard Annex #29) and is not white space:
-//! `don't` and `3.14` are one word, `well-known` is three, and every punctuation mark is a word of its own.
-//! Upper and lower case differ. Decoded words have one blank between them, so that the words come back
-//! and the white space does not.
-//!
 //! A special symbol is no text: nothing that stands in a file can be mistaken for one, not even `<eos>`.
 
 use std::borrow::Borrow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt::{Debug, Display};
+use std::collections::{BTreeSet, HashMap};
+use std::fmt::Display;
 use std::hash::Hash;
 
-use unicode_segmentation::UnicodeSegmentation;
-
-/// What a text is made of: [`char`] for characters, [`String`] for words.
-pub trait Symbol: Clone + Ord + Hash + Debug + Display {
-    /// What several are called in messages.
-    const PLURAL: &'static str;
-    /// What stands between two of them in a text.
-    const BETWEEN: &'static str;
-    /// The symbols of a text, in order.
-    fn split(text: &str) -> impl Iterator<Item = Self>;
-    /// What one is called in messages.
-    fn describe(&self) -> String;
-}
-
-impl Symbol for char {
-    const PLURAL: &'static str = "characters";
-    const BETWEEN: &'static str = "";
-
-    fn split(text: &str) -> impl Iterator<Item = Self> {
-        text.chars()
-    }
-
-    fn describe(&self) -> String {
-        format!("the character {self:?} (U+{:04X})", u32::from(*self))
-    }
-}
-
-impl Symbol for String {
-    const PLURAL: &'static str = "words";
-    const BETWEEN: &'static str = " ";
-
-    fn split(text: &str) -> impl Iterator<Item = Self> {
-        let words = text.split_word_bounds().map(str::trim);
-        words.filter(|word| !word.is_empty()).map(str::to_owned)
-    }
-
-    fn describe(&self) -> String {
-        format!("the word {self:?}")
-    }
-}
+use super::symbol::Symbol;
 
 /// A symbol with a meaning for the model, which stands in no text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -138,7 +91,7 @@ impl Vocabulary<char> {
 }
 
 impl Vocabulary<String> {
-    /// The words of `text`, in the order of their code points. [`Counts`] leaves rare ones out.
+    /// The words of `text`, in the order of their code points. [`Counts`](super::Counts) leaves rare ones out.
     ///
     /// # Errors
     ///
@@ -314,69 +267,6 @@ impl<S: Symbol> Vocabulary<S> {
             between = S::BETWEEN;
         }
         text
-    }
-}
-
-/// How often each symbol occurs, to leave the rare ones out of a vocabulary.
-///
-/// ```
-/// use rnn::data::{Counts, Special};
-///
-/// let mut counts = Counts::<String>::new();
-/// for line in ["the old house", "the old garden", "the house of the teacher"] {
-///     counts.add(line);
-/// }
-/// let vocabulary = counts.at_least(2).most_frequent(2).vocabulary()?.with(&[Special::Unknown]);
-/// assert_eq!(vocabulary.symbols(), ["house", "the"]); // `old` is as frequent, and later in order
-/// # Ok::<(), rnn::data::VocabularyError>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Counts<S> {
-    counts: BTreeMap<S, usize>,
-}
-
-impl<S: Symbol> Counts<S> {
-    /// Of nothing yet.
-    #[expect(clippy::new_without_default, reason = "one way to make it")]
-    pub fn new() -> Self {
-        Self { counts: BTreeMap::new() }
-    }
-
-    /// Counts the symbols of a text too. [`Extend`] counts symbols that are separate already.
-    pub fn add(&mut self, text: &str) {
-        self.extend(S::split(text));
-    }
-
-    /// Without the symbols that occur fewer times.
-    #[must_use]
-    pub fn at_least(mut self, times: usize) -> Self {
-        self.counts.retain(|_, count| *count >= times);
-        self
-    }
-
-    /// Only so many symbols, those that occur most often; of equally frequent ones the first in order.
-    #[must_use]
-    pub fn most_frequent(self, symbols: usize) -> Self {
-        let mut sorted: Vec<(S, usize)> = self.counts.into_iter().collect();
-        sorted.sort_by_key(|&(_, count)| std::cmp::Reverse(count)); // stable: equals stay in order
-        Self { counts: sorted.into_iter().take(symbols).collect() }
-    }
-
-    /// The vocabulary of the symbols that are left, numbered in their own order.
-    ///
-    /// # Errors
-    ///
-    /// If there are fewer than two.
-    pub fn vocabulary(&self) -> Result<Vocabulary<S>, VocabularyError> {
-        Vocabulary::from_symbols(self.counts.keys().cloned().collect())
-    }
-}
-
-impl<S: Symbol> Extend<S> for Counts<S> {
-    fn extend<I: IntoIterator<Item = S>>(&mut self, symbols: I) {
-        for symbol in symbols {
-            *self.counts.entry(symbol).or_insert(0) += 1;
-        }
     }
 }
 
