@@ -16,3 +16,5 @@ mod long;
 mod op_table;
 mod layers;
 mod decode;
+mod data;
+mod tasks;

@@ -104,10 +104,11 @@ proptest! {
     }
 
     #[test]
-    fn a_beam_of_width_one_is_greedy(seed: u64, max_len in 0..=12_usize, has_eos: bool, prompt in prop::collection::vec(0..4_usize, 1..4)) {
+    fn a_beam_of_width_one_is_greedy(seed: u64, max_len in 0..=12_usize, has_eos: bool, alpha in alphas(), prompt in prop::collection::vec(0..4_usize, 1..4)) {
         let model = random_scores(seed, 4, false);
         let stop = Stop { eos: has_eos.then_some(2), max_len };
-        let found = beam_search(&model, &prompt, unread(1), &Beam::width(1).unwrap(), stop).unwrap();
+        let beam = Beam::width(1).unwrap().alpha(alpha).unwrap();
+        let found = beam_search(&model, &prompt, unread(1), &beam, stop).unwrap();
         let greedy = generate(&model, &[&prompt], unread(1), &Decoding::greedy(), stop, &mut [rng(0)]).unwrap();
         prop_assert_eq!(found, greedy);
     }
@@ -161,17 +162,18 @@ fn length_normalisation_makes_up_for_more_symbols() {
 
 #[test]
 fn the_search_stops_as_soon_as_nothing_can_get_ahead_and_no_sooner() {
-    let steps = |alpha: f64| {
-        let model = chain([[0.9, 0.1], [0.9, 0.1]]);
+    let steps = |eos: f64, alpha: f64| {
+        let model = chain([[eos, 1.0 - eos]; 2]);
         let stop = Stop { eos: Some(0), max_len: 1000 };
         let beam = Beam::width(2).unwrap().alpha(alpha).unwrap();
         let found = beam_search(&model, &[0], unread(1), &beam, stop).unwrap();
         assert!(found[0].ids.is_empty());
         model.batches.borrow().len()
     };
-    assert_eq!(steps(0.0), 1);
+    assert_eq!(steps(0.9, 0.0), 1);
+    assert_eq!(steps(0.5, 0.0), 1); // an open one that is as probable cannot get ahead
     // ln 0.1^t / lp(1000) falls below ln 0.9 as soon as t > −ln 0.9 · 167.5 / 2.303 = 7.66.
-    assert_eq!(steps(1.0), 8);
+    assert_eq!(steps(0.9, 1.0), 8);
 }
 
 #[test]

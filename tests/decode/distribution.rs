@@ -31,11 +31,12 @@ fn naive(scores: &[f64], t: f64, k: usize, top_p: f64) -> Vec<f64> {
     }
     normalise(&mut p);
 
-    // A symbol is in the nucleus if those before it do not reach top_p without it.
+    // A symbol is in the nucleus if those before it do not reach top_p without it; all are in that of 1,
+    // even those that are too small to change the sum.
     let mass_before = |i: usize| -> f64 {
         p.iter().zip(&ranks).filter(|&(_, &rank)| rank < ranks[i]).map(|(p, _)| p).sum()
     };
-    let nucleus: Vec<bool> = (0..p.len()).map(|i| mass_before(i) < top_p).collect();
+    let nucleus: Vec<bool> = (0..p.len()).map(|i| top_p == 1.0 || mass_before(i) < top_p).collect();
     for (p, inside) in p.iter_mut().zip(nucleus) {
         if !inside {
             *p = 0.0;
@@ -171,6 +172,12 @@ fn of_equal_scores_the_first_stay_in_the_cut() {
     assert_eq!(p(temperature(1.0).top_k(2).unwrap()), [0.0, 0.5, 0.5, 0.0]);
     assert_eq!(p(temperature(1.0).top_p(0.5).unwrap()), [0.0, 0.5, 0.5, 0.0]);
     assert_eq!(p(Decoding::greedy()), [0.0, 1.0, 0.0, 0.0]);
+}
+
+#[test]
+fn a_nucleus_that_reaches_p_exactly_is_complete() {
+    let p = probabilities(&[2.0; 4], &temperature(1.0).top_p(0.5).unwrap()).unwrap();
+    assert_eq!(p, [0.5, 0.5, 0.0, 0.0]);
 }
 
 #[test]
