@@ -13,6 +13,7 @@ use autograd::{Element, Error, Family, Params, Tape, Tensor, Var, init};
 use rand::Rng;
 
 use super::error::ModelError;
+use crate::data::pad_ids;
 use crate::seq::Seq;
 
 /// What stands for each of V symbols.
@@ -148,14 +149,11 @@ pub(super) fn pad(
     if rows.is_empty() {
         return Err(ModelError::EmptyBatch);
     }
-    let mut lengths = Vec::with_capacity(rows.len());
     for (row, ids) in rows.iter().map(AsRef::as_ref).enumerate() {
         if let Some(step) = ids.iter().position(|&id| id >= size) {
             return Err(ModelError::Id { what, id: ids[step], step, row, size });
         }
-        lengths.push(ids.len());
     }
-    let steps = 0..lengths.iter().copied().max().unwrap_or(0);
-    let at = |t: usize| rows.iter().map(move |ids| ids.as_ref().get(t).copied().unwrap_or(0));
-    Ok(Padded { ids: steps.flat_map(at).collect(), lengths })
+    let (ids, lengths) = pad_ids(rows, 0);
+    Ok(Padded { ids, lengths })
 }
