@@ -44,7 +44,7 @@ fn memory<C: Cell>(seed: u64) -> Result<f64> {
     let test = copy_memory(BLANKS, 200, &mut other);
     let rnn = StackOptions::new(test.vocab_size, 64);
     let options = TaggerOptions { embedding: None, rnn, tags: test.classes };
-    let mut training = Training::new(Tagger::<C>::init::<f32>(&options, &mut rng), 0.003);
+    let mut training = Training::new(Tagger::<C>::init::<f32>(&options, &mut rng), 0.01);
     for _ in 0..MEMORY_STEPS {
         let task = copy_memory(BLANKS, 32, &mut rng);
         training.step(|tape, model| {
