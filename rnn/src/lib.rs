@@ -33,11 +33,15 @@ pub mod unroll;
 pub mod linear;
 pub mod language_model;
 pub mod data;
+pub use data::streams;
+/// Texts as ids; the same names as in [`data`].
+pub mod text {
+    pub use crate::data::{Vocabulary, read_text};
+}
 pub mod decode;
 pub mod checkpoint;
 
 pub use cell::{Cell, Hidden, StateOf};
-pub use data::streams;
 pub use gru::Gru;
 pub use language_model::LanguageModel;
 pub use linear::Linear;
@@ -45,11 +49,6 @@ pub use lstm::{Lstm, LstmState};
 pub use seq::Seq;
 pub use unroll::{Bptt, Trace, bptt, unroll, unroll_on_tape};
 pub use vanilla::Vanilla;
-
-/// Texts as ids; the same names as in [`data`].
-pub mod text {
-    pub use crate::data::{Vocabulary, read_text};
-}
 
 /// The examples of the README are tests.
 #[cfg(doctest)]
