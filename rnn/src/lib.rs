@@ -40,6 +40,11 @@ pub mod linear;
 pub mod attention;
 pub mod language_model;
 pub mod data;
+pub use data::streams;
+/// Texts as ids; the same names as in [`data`].
+pub mod text {
+    pub use crate::data::{Vocabulary, read_text};
+}
 pub mod decode;
 pub mod models;
 pub mod checkpoint;
@@ -47,7 +52,6 @@ pub mod checkpoint;
 pub use attention::{Attention, AttentionPooling};
 pub use autograd; // for `by_tape!`
 pub use cell::{Cell, Hidden, State, StateOf};
-pub use data::streams;
 pub use gru::Gru;
 pub use language_model::LanguageModel;
 pub use linear::Linear;
@@ -57,11 +61,6 @@ pub use seq::Seq;
 pub use stack::{Directions, Engine, Merge, Output, Stack, StackOptions, Zoneout};
 pub use unroll::{Bptt, Trace, bptt, unroll, unroll_on_tape};
 pub use vanilla::{Nonlinearity, Vanilla};
-
-/// Texts as ids; the same names as in [`data`].
-pub mod text {
-    pub use crate::data::{Vocabulary, read_text};
-}
 
 /// The examples of the README are tests.
 #[cfg(doctest)]
