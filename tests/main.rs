@@ -12,3 +12,4 @@ mod laws;
 mod long;
 mod op_table;
 mod layers;
+mod scan;
