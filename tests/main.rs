@@ -13,3 +13,4 @@ mod stack;
 mod long;
 mod op_table;
 mod layers;
+mod scan;

@@ -71,6 +71,10 @@ pub trait Cell: Family<Of<()>: Send + Sync> {
     /// The name on a command line and in a checkpoint.
     const NAME: &'static str;
 
+    /// Whether a product of the step reads h. Where none does, as in the minimal cells, there are no recurrent connections
+    /// that dropout could cut.
+    const MULTIPLIES_H: bool = true;
+
     /// What can be chosen beside the sizes: whether there are biases, for example.
     type Options: Clone + Debug + Default + PartialEq + Send + Sync;
 

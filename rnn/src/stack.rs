@@ -614,7 +614,7 @@ impl<C: Cell, E: Element> Stack<C, Tensor<E>> {
         let mut within = Vec::with_capacity(sizes.len());
         for (index, &sizes) in sizes.iter().enumerate() {
             let h = [batch, sizes.output];
-            let recurrent = *recurrent_dropout > 0.0;
+            let recurrent = *recurrent_dropout > 0.0 && C::MULTIPLIES_H;
             within.push(Within {
                 recurrent: recurrent.then(|| noise::dropout(&h, *recurrent_dropout, rng)),
                 zoneout: self.shares(zoneout, [seq_len, batch], sizes, |shape, p| {
