@@ -7,6 +7,7 @@ mod anomaly;
 mod transforms;
 mod cells;
 mod goldens;
+mod layers_goldens;
 mod zoo;
 mod laws;
 mod stack;

@@ -20,7 +20,7 @@ use crate::cell::{Cell, Sizes, State, StateOf};
 use crate::explicit::unroll_as_one_op;
 use crate::noise::{self, Noise, Within};
 use crate::numbers::Numbers;
-use crate::seq::Seq;
+use crate::seq::{Layout, Seq};
 use crate::unroll::{
     BpttRows, Passed, Trace, bptt_along, like, unroll_along, unroll_on_tape_along,
 };
@@ -269,19 +269,9 @@ pub struct Output<C: Cell, L> {
 }
 
 impl<C: Cell, L: Numbers> Output<C, L> {
-    /// The last states as PyTorch has them: each tensor of the state [L·D, B, ·], or [L·D, ·] for one sequence alone.
+    /// The last states as PyTorch has them: see [`stacked`].
     pub fn stacked(&self) -> StateOf<C, L> {
-        use crate::seq::Layout::Unbatched;
-        let alone = self.outputs.layout() == Unbatched;
-        let mut leaves: Vec<_> = self.last.iter().map(|s| s.leaves().into_iter()).collect();
-        self.last[0].map(|_| {
-            let parts = leaves.iter_mut().map(|leaves| {
-                let part = leaves.next().expect("states of one cell have as many tensors");
-                let shape = part.axes();
-                if alone { part } else { part.view(&[&[1], &shape[..]].concat()) }
-            });
-            L::joined(&parts.collect::<Vec<_>>(), 0)
-        })
+        stacked::<C, L>(&self.last, self.outputs.layout())
     }
 
     /// The last h of each layer and direction, [L·D, B, ·], or [L·D, ·] for one sequence alone.
@@ -298,14 +288,43 @@ impl<C: Cell, E: Element> Output<C, Var<'_, E>> {
     }
 }
 
-/// The states that [`Output::stacked`] put together: of tensors [L·D, B, ·], or [L·D, ·].
+/// The states of all layers and directions as PyTorch has them: each tensor of the state [L·D, B, ·], or [L·D, ·] for one
+/// sequence alone.
+///
+/// # Panics
+///
+/// If there are no states, or their batches differ.
+#[track_caller]
+pub fn stacked<C: Cell, L: Numbers>(states: &[StateOf<C, L>], layout: Layout) -> StateOf<C, L> {
+    let mut leaves: Vec<_> = states.iter().map(|s| s.leaves().into_iter()).collect();
+    states[0].map(|_| {
+        let parts = leaves.iter_mut().map(|leaves| {
+            let part = leaves.next().expect("states of one cell have as many tensors");
+            match layout {
+                Layout::Unbatched => part,
+                _ => part.view(&[&[1], &part.axes()[..]].concat()),
+            }
+        });
+        L::joined(&parts.collect::<Vec<_>>(), 0)
+    })
+}
+
+/// The states of all layers and directions, each [B, ·]: the way back from [`stacked`].
+///
+/// # Panics
+///
+/// If the tensors have neither two axes nor three.
+#[track_caller]
 pub fn unstacked<C: Cell, L: Numbers>(stacked: &StateOf<C, L>) -> Vec<StateOf<C, L>> {
     let count = C::output(stacked).axes()[0];
     let state = |k| {
         stacked.map(|s: &L| {
-            let shape = s.axes();
             let part = s.part(k, k + 1);
-            if shape.len() == 3 { part.view(&shape[1..]) } else { part }
+            match s.axes()[..] {
+                [_, batch, width] => part.view(&[batch, width]),
+                [_, width] => part.view(&[1, width]),
+                ref shape => panic!("unstacked: {shape:?} must be [L·D, B, H] or [L·D, H]"),
+            }
         })
     };
     (0..count).map(state).collect()
