@@ -156,7 +156,7 @@ impl Cell for GruResetBefore {
         grads: &mut GruResetBefore<Tensor<E>>,
     ) -> (Tensor<E>, Hidden<Tensor<E>>) {
         let state = step.state;
-        let (da, carried, read) = Self::backward_reading(params, step, state, d_next, grads);
+        let (da, [carried, read]) = Self::backward_reading(params, step, state, d_next, grads);
         (da, Hidden { h: carried.h + read.h })
     }
 
@@ -176,7 +176,7 @@ impl Cell for GruResetBefore {
         Hidden { h: read }: &Hidden<Tensor<E>>,
         d_next: &Hidden<Tensor<E>>,
         grads: &mut GruResetBefore<Tensor<E>>,
-    ) -> (Tensor<E>, Hidden<Tensor<E>>, Hidden<Tensor<E>>) {
+    ) -> (Tensor<E>, [Hidden<Tensor<E>>; 2]) {
         let (h, dh_next) = (&state.h, &d_next.h);
         let [w_rz, w_n] = halves(&params.w_hh);
         let dn = dh_next * (1.0 - z);
@@ -194,7 +194,7 @@ impl Cell for GruResetBefore {
             *db_hh = &*db_hh + da.sum_over(&[0]);
         }
         let d_read = drh * r + da_rz.matmul(&w_rz);
-        (da, Hidden { h: dh_next * z }, Hidden { h: d_read })
+        (da, [Hidden { h: dh_next * z }, Hidden { h: d_read }])
     }
 }
 
