@@ -18,7 +18,7 @@ use tests::rng;
 /// The tensors of one file, by name.
 pub(crate) struct Golden {
     file: &'static str,
-    tensors: BTreeMap<String, Tensor<f64>>,
+    pub(crate) tensors: BTreeMap<String, Tensor<f64>>,
 }
 
 impl Golden {

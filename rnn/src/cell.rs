@@ -8,7 +8,7 @@
 //! `Gru<Var>` their places on a tape, and `Gru<Tensor<f32>>` again their gradients.
 //!
 //! Whoever implements [`Cell`] gets layers, unrolling, backpropagation through time, models and
-//! the gradient checks. The equations on the tape are enough: [`by_tape!`](crate::by_tape) derives the rest of the
+//! the gradient checks. The equations on the tape are enough: [`by_tape!`](crate::by_tape!) derives the rest of the
 //! trait from them.
 
 use std::fmt::Debug;
@@ -70,6 +70,10 @@ pub struct Sizes {
 pub trait Cell: Family<Of<()>: Send + Sync> {
     /// The name on a command line and in a checkpoint.
     const NAME: &'static str;
+
+    /// Whether a product of the step reads h. Where none does, as in the minimal cells, there are no recurrent connections
+    /// that dropout could cut.
+    const MULTIPLIES_H: bool = true;
 
     /// What can be chosen beside the sizes: whether there are biases, for example.
     type Options: Clone + Debug + Default + PartialEq + Send + Sync;
@@ -182,17 +186,17 @@ pub trait Cell: Family<Of<()>: Send + Sync> {
         Self::forward(params, a, read)
     }
 
-    /// The way back through [`forward_reading`](Self::forward_reading): ∂L/∂a, ∂L/∂state and ∂L/∂read.
+    /// The way back through [`forward_reading`](Self::forward_reading): ∂L/∂a, and [∂L/∂state, ∂L/∂read].
     fn backward_reading<E: Element>(
         params: &Self::Of<Tensor<E>>,
         step: Step<'_, Self, E>,
         read: &StateOf<Self, Tensor<E>>,
         d_next: &StateOf<Self, Tensor<E>>,
         grads: &mut Self::Of<Tensor<E>>,
-    ) -> (Tensor<E>, StateOf<Self, Tensor<E>>, StateOf<Self, Tensor<E>>) {
+    ) -> (Tensor<E>, [StateOf<Self, Tensor<E>>; 2]) {
         let Step { state, saved } = step;
         let (da, d_read) = Self::backward(params, Step { state: read, saved }, d_next, grads);
-        (da, state.zeros_like(), d_read)
+        (da, [state.zeros_like(), d_read])
     }
 }
 

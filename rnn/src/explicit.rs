@@ -128,3 +128,44 @@ pub fn unroll_as_one_op<'t, C: Cell, E: Element>(
     let rows = outputs.next().expect("h_t and the last state");
     (xs.arrangement().filled(rows), collect(initial, &mut outputs))
 }
+
+#[cfg(test)]
+mod tests {
+    use autograd::Tape;
+
+    use super::*;
+    use crate::unroll::unroll_on_tape_along;
+    use crate::{Gru, Lstm, Vanilla};
+
+    /// The op on its own samples has the gradient of the same steps composed of ops.
+    fn the_op_has_the_gradient_of_the_composed_steps<C: Cell>() {
+        for seed in 0..20 {
+            let mut draw = Draw::new(seed, 3, 4);
+            let (op, inputs) = Unrolled::<C, f64>::sample(&mut draw);
+            let tape = Tape::new();
+            let vars: Vec<_> = inputs.into_iter().map(|x| tape.leaf(x)).collect();
+            let mut leaves = vars.iter().copied();
+            let params = collect(&op.params, &mut leaves);
+            let xs = op.xs.filled(leaves.next().expect("the rows"));
+            let initial = collect(&op.state, &mut leaves);
+            let (outputs, last) = unroll_on_tape_along::<C, f64>(&params, &xs, &initial, &op.walk);
+            let composed = [vec![*outputs.rows()], last.leaves()].concat();
+            let loss = |outputs: &[Var<'_, f64>]| {
+                let sums = outputs.iter().map(|&y| (y * y).sum());
+                tape.backward(sums.reduce(|a, b| a + b).expect("h_t and the last state"))
+            };
+            let [one, many] = [loss(&tape.apply_many(op, &vars)), loss(&composed)];
+            for &var in &vars {
+                let error = (one.of(var) - many.of(var)).norm();
+                assert!(error <= 1e-12, "{}, seed {seed}: {error}", C::NAME);
+            }
+        }
+    }
+
+    #[test]
+    fn every_cell_has_the_gradient_of_its_composed_steps() {
+        the_op_has_the_gradient_of_the_composed_steps::<Vanilla>();
+        the_op_has_the_gradient_of_the_composed_steps::<Gru>();
+        the_op_has_the_gradient_of_the_composed_steps::<Lstm>();
+    }
+}

@@ -138,7 +138,7 @@ impl Cell for Gru {
         grads: &mut Gru<Tensor<E>>,
     ) -> (Tensor<E>, Hidden<Tensor<E>>) {
         let state = step.state;
-        let (da, carried, read) = Self::backward_reading(params, step, state, d_next, grads);
+        let (da, [carried, read]) = Self::backward_reading(params, step, state, d_next, grads);
         (da, Hidden { h: carried.h + read.h })
     }
 
@@ -157,7 +157,7 @@ impl Cell for Gru {
         read: &Hidden<Tensor<E>>,
         d_next: &Hidden<Tensor<E>>,
         grads: &mut Gru<Tensor<E>>,
-    ) -> (Tensor<E>, Hidden<Tensor<E>>, Hidden<Tensor<E>>) {
+    ) -> (Tensor<E>, [Hidden<Tensor<E>>; 2]) {
         let (h, dh_next) = (&state.h, &d_next.h);
         let dn = dh_next * (1.0 - z);
         let dz = dh_next * (h - n);
@@ -171,6 +171,6 @@ impl Cell for Gru {
         let db = Tensor::concat(&[&da_r, &da_z, &dn_h], 1); // [B, 3H]
         let d_read =
             affine_backward(&params.w_hh, &read.h, &db, &mut grads.w_hh, grads.b_hh.as_mut());
-        (da, Hidden { h: dh_next * z }, Hidden { h: d_read })
+        (da, [Hidden { h: dh_next * z }, Hidden { h: d_read }])
     }
 }

@@ -25,7 +25,7 @@ use crate::numbers::Numbers;
 /// use rnn::Seq;
 ///
 /// // Three rows of 4 steps, of which the second has 2 that count and the third none.
-/// let xs = Seq::batch_major(&Tensor::ones(&[3, 4, 5])).with_lengths(&[4, 2, 0])?;
+/// let xs = Seq::batch_major(&Tensor::<f64>::ones(&[3, 4, 5])).with_lengths(&[4, 2, 0])?;
 /// assert_eq!((xs.seq_len(), xs.batch(), xs.features()), (4, 3, 5));
 /// assert_eq!(xs.step(2).sum_over(&[1]).data(), [5.0, 0.0, 0.0]); // padding is zeros
 ///

@@ -218,7 +218,7 @@ pub(crate) fn bptt_along<C: Cell, E: Element>(
         let (da, through) = match stride.read::<C::State, _>(state) {
             Some(read) => {
                 let step = Step { state, saved: &saved[k] };
-                let (da, mut through, mut d_read) =
+                let (da, [mut through, mut d_read]) =
                     C::backward_reading(params, step, &read, d_next, &mut grads);
                 stride.read_back::<C::State, _>(&mut d_read);
                 through.add_assign(&d_read);
