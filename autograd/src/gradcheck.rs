@@ -202,7 +202,7 @@ fn error(a: f64, b: f64) -> f64 {
 }
 
 /// Something that can be computed on a tape of one element type.
-trait Run<E> {
+trait Run<E: Element> {
     fn run<'t>(&self, tape: &'t Tape<E>, inputs: Vec<Var<'t, E>>) -> Vec<Var<'t, E>>;
 }
 

@@ -347,7 +347,9 @@
 // In reading order: each module uses only those above it, and `tests/layers.rs` sees to it.
 pub mod scalar;
 
+mod kernel;
 pub mod product;
+pub mod blocks;
 pub mod element;
 pub mod dual;
 pub mod complex;

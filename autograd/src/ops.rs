@@ -94,7 +94,7 @@ pub trait OpMany<E: Element>: Describe {
 /// Most ops return a [`Dense`](Self::Dense) tensor (write `.into()`). The others exist so that
 /// the gradient of a part never costs as much as the whole.
 #[derive(Clone, Debug)]
-pub enum Contribution<E> {
+pub enum Contribution<E: Element> {
     /// A tensor of the input's shape.
     Dense(Tensor<E>),
     /// A tensor for a part of the input: the indices of `axis` from `start` on.
@@ -117,10 +117,11 @@ pub enum Contribution<E> {
     /// A matrix product, computed straight into the gradient, and not at all if the input does
     /// not need one. Batch axes that the input lacks are summed over.
     Product {
-        /// The left factor, and whether it is read transposed.
-        a: (Tensor<E>, bool),
+        /// The left factor, and whether it is read transposed. In a box, as the other, so that contributions of all
+        /// kinds are small to hand on.
+        a: Box<(Tensor<E>, bool)>,
         /// The right factor, and whether it is read transposed.
-        b: (Tensor<E>, bool),
+        b: Box<(Tensor<E>, bool)>,
     },
 }
 
@@ -150,15 +151,16 @@ impl<E: Element> Contribution<E> {
             }
             Self::Part { axis, start, values } => sum.add_slice(axis, start, &values),
             Self::Rows { ids, values } => sum.add_rows(&ids, &values),
-            Self::Product { a: (a, a_transposed), b: (b, b_transposed) } => {
-                let a = Matrix { stored: &a, transposed: a_transposed };
-                sum.add_matmul(a, Matrix { stored: &b, transposed: b_transposed });
+            Self::Product { a, b } => {
+                let (a, b) = (&*a, &*b);
+                let a = Matrix { stored: &a.0, transposed: a.1 };
+                sum.add_matmul(a, Matrix { stored: &b.0, transposed: b.1 });
             }
         }
     }
 }
 
-impl<E> From<Tensor<E>> for Contribution<E> {
+impl<E: Element> From<Tensor<E>> for Contribution<E> {
     fn from(gradient: Tensor<E>) -> Self {
         Self::Dense(gradient)
     }

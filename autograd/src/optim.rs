@@ -113,7 +113,7 @@ struct Common<'a> {
 
 /// One parameter at one step: its values, its gradient, the optimizer's tensors for it, and what
 /// its group says.
-struct Slot<'a, E> {
+struct Slot<'a, E: Element> {
     values: &'a mut [E],
     grads: &'a [E],
     state: &'a mut [Tensor<E>],

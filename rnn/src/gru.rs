@@ -36,7 +36,7 @@ params!(Gru { w_ih: "weight_ih", w_hh: "weight_hh" } optional { b_ih: "bias_ih",
 
 /// The gate values of one step, each [B, H].
 #[derive(Clone, Debug)]
-pub struct Gates<E> {
+pub struct Gates<E: Element> {
     /// The reset gate.
     pub r: Tensor<E>,
     /// The update gate.
@@ -106,9 +106,9 @@ impl Cell for Gru {
         let [r_x, z_x, n_x] = a.chunk(); // each [B, H]
         let [r_h, z_h, n_h] = affine(&params.w_hh, h, params.b_hh.as_ref()).chunk(); // each [B, H]
 
-        let r = (r_x + r_h).map(E::sigmoid);
-        let z = (z_x + z_h).map(E::sigmoid);
-        let n = (n_x + &r * &n_h).map(E::tanh);
+        let r = (r_x + r_h).sigmoid();
+        let z = (z_x + z_h).sigmoid();
+        let n = (n_x + &r * &n_h).tanh();
         let h_next = (1.0 - &z) * &n + &z * h;
         (Hidden { h: h_next }, Gates { r, z, n, n_h })
     }

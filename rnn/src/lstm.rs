@@ -63,7 +63,7 @@ impl State for LstmState {
 
 /// The gate values of one step, each [B, H].
 #[derive(Clone, Debug)]
-pub struct Gates<E> {
+pub struct Gates<E: Element> {
     /// The input gate.
     pub i: Tensor<E>,
     /// The forget gate.
@@ -136,10 +136,10 @@ impl Cell for Lstm {
         let b = affine(&params.w_hh, h, params.b_hh.as_ref()); // [B, 4H]
         let [i, f, g, o] = (a + b).chunk(); // each [B, H]
 
-        let (i, f, o) = (i.map(E::sigmoid), f.map(E::sigmoid), o.map(E::sigmoid));
-        let g = g.map(E::tanh);
+        let (i, f, o) = (i.sigmoid(), f.sigmoid(), o.sigmoid());
+        let g = g.tanh();
         let c = &f * c + &i * &g;
-        let tanh_c = c.map(E::tanh);
+        let tanh_c = c.tanh();
         (LstmState { h: &o * &tanh_c, c }, Gates { i, f, g, o, tanh_c })
     }
 

@@ -111,7 +111,7 @@ impl Cell for Vanilla {
     ) -> (Hidden<Tensor<E>>, Tensor<E>) {
         let b = affine(&params.w_hh, &state.h, params.b_hh.as_ref()); // [B, H]
         let h = match params.nonlinearity {
-            Nonlinearity::Tanh => (a + b).map(E::tanh),
+            Nonlinearity::Tanh => (a + b).tanh(),
             Nonlinearity::Relu => (a + b).map(|x| if x.value() > 0.0 { x } else { E::ZERO }),
         };
         (Hidden { h: h.clone() }, h)

@@ -31,7 +31,8 @@ impl<E: Element> Op<E, 2> for Add {
     }
 
     fn vjp(&self, [a, b]: [&Tensor<E>; 2], _y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 2] {
-        [dy.sum_to(a.shape_value()).into(), dy.sum_to(b.shape_value()).into()]
+        let each = |shape| dy.clone().sum_to(shape).into();
+        [each(a.shape_value()), each(b.shape_value())]
     }
 }
 
@@ -58,7 +59,8 @@ impl<E: Element> Op<E, 2> for Sub {
     }
 
     fn vjp(&self, [a, b]: [&Tensor<E>; 2], _y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 2] {
-        [dy.sum_to(a.shape_value()).into(), (-dy.sum_to(b.shape_value())).into()]
+        let each = |shape| dy.clone().sum_to(shape);
+        [each(a.shape_value()).into(), (-each(b.shape_value())).into()]
     }
 }
 

@@ -30,7 +30,7 @@ impl Describe for Exp {
 
 impl<E: Element> Op<E, 1> for Exp {
     fn forward(&self, [x]: [&Tensor<E>; 1]) -> Result<Tensor<E>, Error> {
-        Ok(x.map(E::exp))
+        Ok(x.exp())
     }
 
     fn vjp(&self, [_x]: [&Tensor<E>; 1], y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 1] {
@@ -166,7 +166,7 @@ impl Describe for Tanh {
 
 impl<E: Element> Op<E, 1> for Tanh {
     fn forward(&self, [x]: [&Tensor<E>; 1]) -> Result<Tensor<E>, Error> {
-        Ok(x.map(E::tanh))
+        Ok(x.tanh())
     }
 
     fn vjp(&self, [_x]: [&Tensor<E>; 1], y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 1] {
@@ -196,7 +196,7 @@ impl Describe for Sigmoid {
 
 impl<E: Element> Op<E, 1> for Sigmoid {
     fn forward(&self, [x]: [&Tensor<E>; 1]) -> Result<Tensor<E>, Error> {
-        Ok(x.map(E::sigmoid))
+        Ok(x.sigmoid())
     }
 
     fn vjp(&self, [_x]: [&Tensor<E>; 1], y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 1] {

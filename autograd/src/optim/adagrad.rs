@@ -15,7 +15,7 @@ use crate::tensor::Tensor;
 ///
 /// Source: Duchi, Hazan and Singer 2011, figure 1 (diagonal); ε as in PyTorch's `torch.optim.Adagrad`.
 #[derive(Clone, Debug)]
-pub struct Adagrad<E> {
+pub struct Adagrad<E: Element> {
     /// The learning rate.
     pub lr: f64,
     /// What keeps the division finite, ε: 1e-10.

@@ -16,7 +16,7 @@ use crate::tensor::Tensor;
 ///
 /// Source: Kingma and Ba 2015, arXiv 1412.6980, algorithm 1; defaults as in PyTorch's `torch.optim.Adam`.
 #[derive(Clone, Debug)]
-pub struct Adam<E> {
+pub struct Adam<E: Element> {
     /// The learning rate.
     pub lr: f64,
     /// How slowly the two means move, (β₁, β₂): (0.9, 0.999).
@@ -39,7 +39,7 @@ pub struct Adam<E> {
 ///
 /// Source: Loshchilov and Hutter 2019, arXiv 1711.05101, algorithm 2; as PyTorch's `torch.optim.AdamW`.
 #[derive(Clone, Debug)]
-pub struct AdamW<E> {
+pub struct AdamW<E: Element> {
     /// The learning rate.
     pub lr: f64,
     /// How slowly the two means move, (β₁, β₂): (0.9, 0.999).
@@ -55,7 +55,7 @@ pub struct AdamW<E> {
 
 /// m and v of every parameter, and t.
 #[derive(Clone, Debug)]
-struct Means<E> {
+struct Means<E: Element> {
     steps: i32,
     tensors: Vec<Vec<Tensor<E>>>,
 }

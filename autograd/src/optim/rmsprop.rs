@@ -18,7 +18,7 @@ use crate::tensor::Tensor;
 /// Source: Tieleman and Hinton 2012, lecture 6.5; centred as in Graves 2013, arXiv 1308.0850, equations 38 to 45; ε and
 /// defaults as in PyTorch's `torch.optim.RMSprop`.
 #[derive(Clone, Debug)]
-pub struct RmsProp<E> {
+pub struct RmsProp<E: Element> {
     /// The learning rate.
     pub lr: f64,
     /// How slowly the means move, α: 0.99.

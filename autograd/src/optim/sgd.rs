@@ -15,7 +15,7 @@ use crate::tensor::Tensor;
 ///
 /// Source: PyTorch's `torch.optim.SGD` without dampening; Sutskever et al. 2013 for Nesterov's form.
 #[derive(Clone, Debug)]
-pub struct Sgd<E> {
+pub struct Sgd<E: Element> {
     /// The learning rate.
     pub lr: f64,
     /// How much of the last step's direction is kept, μ; 0 for plain descent.

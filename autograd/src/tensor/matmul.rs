@@ -191,21 +191,22 @@ impl<E: Element> Tensor<E> {
         if a.is_one() && b.is_one() {
             let factors = factors(&a, &b)?;
             let shape = Shape::new("matmul", &[factors.m, factors.n])?;
-            let mut product = vec![E::ZERO; shape.elements()];
-            E::matmul_into(factors, a.data(), b.data(), &mut product, false);
-            return Ok(Tensor::from_parts(shape, product));
+            let mut product = Tensor::filled(shape, E::ZERO);
+            E::matmul_into(factors, a.data(), b.data(), product.data_mut(), false);
+            return Ok(product);
         }
         let batch = Batch::new(&a, &b)?;
         let shape = batch.shape()?;
-        let mut product = vec![E::ZERO; shape.elements()];
+        let mut product = Tensor::filled(shape, E::ZERO);
+        let numbers = product.data_mut();
         if b.is_one() && !a.transposed {
             // The rows of all matrices of A lie under each other: one large A.
             let factors = Factors { m: batch.axes.elements() * batch.factors.m, ..batch.factors };
-            E::matmul_into(factors, a.data(), b.data(), &mut product, false);
+            E::matmul_into(factors, a.data(), b.data(), numbers, false);
         } else {
-            batch.add_to(a.data(), b.data(), &mut product, &batch.axes.strides());
+            batch.add_to(a.data(), b.data(), numbers, &batch.axes.strides());
         }
-        Ok(Tensor::from_parts(shape, product))
+        Ok(product)
     }
 
     /// Adds the product of two matrices to this one: dW += dyᵀ · x, without a temporary. Products of
