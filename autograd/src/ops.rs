@@ -55,6 +55,10 @@ pub trait Describe: Sized + Send + Sync + 'static {
     /// The name in error messages and pictures of the tape.
     const NAME: &'static str;
 
+    /// Whether an entry of the output is computed from the entries at its own place alone, after
+    /// broadcasting. The gradient check allows such an op a tenth of the error of the others.
+    const ELEMENTWISE: bool = false;
+
     /// An instance of the op with inputs it accepts, in a region where its derivative is smooth
     /// and of order 1. The gradient check draws from here.
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>);
@@ -167,6 +171,7 @@ impl<E> From<Tensor<E>> for Contribution<E> {
 /// A shared op is an op: the same one on several tapes.
 impl<O: Describe> Describe for Arc<O> {
     const NAME: &'static str = O::NAME;
+    const ELEMENTWISE: bool = O::ELEMENTWISE;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let (op, inputs) = O::sample(draw);
         (Arc::new(op), inputs)

@@ -20,6 +20,7 @@ pub struct Add;
 
 impl Describe for Add {
     const NAME: &'static str = "add";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         (Self, pair(draw))
     }
@@ -47,6 +48,7 @@ pub struct Sub;
 
 impl Describe for Sub {
     const NAME: &'static str = "sub";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         (Self, pair(draw))
     }
@@ -74,6 +76,7 @@ pub struct Mul;
 
 impl Describe for Mul {
     const NAME: &'static str = "mul";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         (Self, pair(draw))
     }
@@ -103,6 +106,7 @@ pub struct Div;
 
 impl Describe for Div {
     const NAME: &'static str = "div";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let [a, b] = draw.broadcasting_shapes();
         (Self, vec![draw.tensor(&a, -2.0..2.0), draw.signed_tensor(&b, 0.5..2.0)])
@@ -133,6 +137,7 @@ pub struct Neg;
 
 impl Describe for Neg {
     const NAME: &'static str = "neg";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let shape = draw.shape(0);
         (Self, vec![draw.tensor(&shape, -2.0..2.0)])
@@ -166,6 +171,7 @@ pub struct Affine {
 
 impl Describe for Affine {
     const NAME: &'static str = "affine";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let shape = draw.shape(0);
         let op = Self { scale: draw.number(-2.0..2.0), shift: draw.number(-2.0..2.0) };
