@@ -27,3 +27,37 @@ pub(crate) fn for_each_piece<T: Send>(
     #[cfg(not(feature = "threads"))]
     data.chunks_mut(length).enumerate().for_each(|(i, piece)| f(i, piece));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_piece_is_seen_once_with_its_number() {
+        let mut numbers = [9; 7];
+        for_each_piece(&mut numbers, 3, |i, piece| piece.iter_mut().for_each(|x| *x += i));
+        assert_eq!(numbers, [9, 9, 9, 10, 10, 10, 11]);
+        for_each_piece(&mut [(); 0], 3, |i, piece| assert_eq!((i, piece.len()), (0, 0)));
+    }
+
+    #[cfg(feature = "threads")]
+    #[test]
+    fn several_threads_take_part() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        use std::time::{Duration, Instant};
+
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build();
+        let at_work = AtomicUsize::new(0);
+        let start = Instant::now();
+        // Each piece waits until the other one has begun.
+        pool.expect("two threads can be started").install(|| {
+            for_each_piece(&mut [0; 2], 1, |_, _| {
+                at_work.fetch_add(1, Ordering::SeqCst);
+                while at_work.load(Ordering::SeqCst) < 2 {
+                    assert!(start.elapsed() < Duration::from_secs(60), "one after the other");
+                    std::thread::yield_now();
+                }
+            });
+        });
+    }
+}
