@@ -4,7 +4,7 @@
 //! ops use; what an op says of its edges is a table of numbers.
 
 use autograd::ops::CrossEntropy;
-use autograd::{Element, Error, Mask, Tape, Tensor, Var};
+use autograd::{Element, Mask, Tape, Tensor, Var};
 
 const INF: f64 = f64::INFINITY;
 const NAN: f64 = f64::NAN;
@@ -366,82 +366,4 @@ fn what_dropout_keeps_is_scaled_and_the_rest_is_gone() {
     }
     let dropped = y.iter().filter(|&&y| y == 0.0).count();
     assert!((2_400..2_600).contains(&dropped), "{dropped} of 10,000 dropped");
-}
-
-/// Calls `f` on a [2, 0, 3] tensor of zeros, and gives its error's variant and text.
-fn refusal(f: impl for<'t> Fn(Var<'t, f64>) -> Result<Var<'t, f64>, Error>) -> (Error, String) {
-    let tape = Tape::new();
-    let error = f(tape.leaf(Tensor::zeros(&[2, 0, 3]))).expect_err("it is refused");
-    let text = error.to_string();
-    (error, text)
-}
-
-#[test]
-fn an_empty_axis_is_refused_by_name() {
-    for (op, (error, text)) in [
-        ("softmax", refusal(|x| x.try_softmax_over(1))),
-        ("log_softmax", refusal(|x| x.try_log_softmax_over(1))),
-        ("max", refusal(|x| x.try_max_over(&[0, 1]))),
-        ("min", refusal(|x| x.try_min_keep(&[1]))),
-        ("argmax", refusal(|x| x.value().try_argmax(1).map(|_| x))),
-    ] {
-        assert_eq!(error, Error::EmptyAxis { op, axis: 1, shape: vec![2, 0, 3] });
-        let sentence = "axis 1 of [2, 0, 3] is empty; the operation needs at least one element";
-        assert_eq!(text, format!("{op}: {sentence}"));
-    }
-}
-
-#[test]
-fn a_setting_outside_its_range_is_refused_by_name_and_value() {
-    let smoothed = |smoothing| CrossEntropy { smoothing, ..CrossEntropy::new(&[]) };
-    let rng = || tests::rng(0);
-    for (found, text) in [
-        (
-            refusal(|x| x.reshape(&[0, 6]).try_cross_entropy_with(smoothed(1.5))),
-            "cross_entropy: the label smoothing is 1.5, and must be in [0, 1]",
-        ),
-        (
-            refusal(|x| x.reshape(&[0, 6]).try_cross_entropy_with(smoothed(NAN))),
-            "cross_entropy: the label smoothing is NaN, and must be in [0, 1]",
-        ),
-        (
-            refusal(|x| x.try_clamp(2.0, 1.0)),
-            "clamp: the minimum is 2, and must be at most the maximum",
-        ),
-        (
-            refusal(|x| x.try_dropout(1.0, &mut rng())),
-            "dropout: the probability is 1, and must be in [0, 1)",
-        ),
-        (
-            refusal(|x| {
-                let d = x.tape().leaf(Tensor::zeros(&[3]));
-                x.try_layer_norm(d, d, -1.0)
-            }),
-            "layer_norm: the eps is -1, and must be finite and not negative",
-        ),
-    ] {
-        assert!(matches!(found.0, Error::Setting { .. }), "{:?}", found.0);
-        assert_eq!(found.1, text);
-    }
-}
-
-#[test]
-fn an_input_of_the_wrong_shape_is_refused_by_name_and_shape() {
-    let weights = || CrossEntropy { weights: Some([1.0; 5].into()), ..CrossEntropy::new(&[]) };
-    for (found, text) in [
-        (
-            refusal(|x| x.reshape(&[0, 6]).try_cross_entropy_with(weights())),
-            "cross_entropy: the list of class weights has the shape [5], and must have [6]",
-        ),
-        (
-            refusal(|x| {
-                let [w, b] = [3, 4].map(|d| x.tape().leaf(Tensor::zeros(&[d])));
-                x.try_layer_norm(w, b, 1e-5)
-            }),
-            "layer_norm: the bias has the shape [4], and must have [3]",
-        ),
-    ] {
-        assert!(matches!(found.0, Error::InputShape { .. }), "{:?}", found.0);
-        assert_eq!(found.1, text);
-    }
 }
