@@ -25,6 +25,7 @@ mod gather;
 mod conv;
 mod pool;
 
+use std::fmt;
 use std::sync::Arc;
 
 pub use activation::*;
@@ -126,13 +127,37 @@ pub enum Contribution<E> {
         /// The right factor, and whether it is read transposed.
         b: (Tensor<E>, bool),
     },
+    /// A tensor of the input's shape, computed only if the input needs a gradient: see
+    /// [`lazy`](Self::lazy).
+    Lazy(Lazy<E>),
+}
+
+/// How to compute a contribution.
+#[derive(Clone)]
+pub struct Lazy<E>(Arc<dyn Fn() -> Tensor<E> + Send + Sync>);
+
+impl<E> fmt::Debug for Lazy<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lazy")
+    }
 }
 
 impl<E: Element> Contribution<E> {
+    /// A contribution that is costly, and of no use where the input is data and not a variable to
+    /// differentiate in.
+    pub fn lazy(compute: impl Fn() -> Tensor<E> + Send + Sync + 'static) -> Self {
+        Self::Lazy(Lazy(Arc::new(compute)))
+    }
+
     /// This contribution alone, as a tensor of the input's shape.
     pub fn into_dense(self, shape: &[usize]) -> Tensor<E> {
         match self {
             Self::Dense(values) => values,
+            Self::Lazy(Lazy(compute)) => {
+                let values = compute();
+                assert_eq!(values.shape(), shape, "a gradient has its variable's shape");
+                values
+            }
             part => {
                 let mut sum = Tensor::zeros(shape);
                 part.add_to(&mut sum);
@@ -158,6 +183,7 @@ impl<E: Element> Contribution<E> {
                 let a = Matrix { stored: &a, transposed: a_transposed };
                 sum.add_matmul(a, Matrix { stored: &b, transposed: b_transposed });
             }
+            Self::Lazy(_) => Self::Dense(self.into_dense(sum.shape())).add_to(sum),
         }
     }
 }
