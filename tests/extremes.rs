@@ -3,6 +3,7 @@
 //! The expectations are formulas of their own, computed in `f64` and written with other functions than the
 //! ops use; what an op says of its edges is a table of numbers.
 
+use autograd::gradcheck::every_op;
 use autograd::ops::CrossEntropy;
 use autograd::{Element, Mask, Tape, Tensor, Var};
 
@@ -35,7 +36,10 @@ macro_rules! curves {
             check_curve::<f64>(&This, expected, $edges, f64::EPSILON);
             check_curve::<f32>(&This, expected, $edges, f64::from(f32::EPSILON));
         }
-    )* };
+    )*
+        /// The names of the curves.
+        const CURVES: &[&str] = &[$(stringify!($name)),*];
+    };
 }
 
 /// Value and slope of a curve at x, and x as the element type has it.
@@ -132,8 +136,30 @@ fn step(x: f64) -> f64 {
     if x > 0.0 { 1.0 } else { 0.0 }
 }
 
-// At 0, ∞, −∞, NaN: (value, slope).
+/// The same number on the tape of x, with no gradient.
+fn constant<'t, E: Element>(x: Var<'t, E>, number: f64) -> Var<'t, E> {
+    x.tape().constant(Tensor::from([E::from_f64(number)]))
+}
+
+// Each is named after its op. At 0, ∞, −∞, NaN: (value, slope).
 curves! {
+    add_one: |x| x + constant(x, 1.0); |x| 1.0 - -x, 1.0;
+        [(1.0, 1.0), (INF, 1.0), (-INF, 1.0), (NAN, 1.0)];
+    sub_from_one: |x| constant(x, 1.0) - x; |x| -(x - 1.0), -1.0;
+        [(1.0, -1.0), (-INF, -1.0), (INF, -1.0), (NAN, -1.0)];
+    mul_by_itself: |x| x * x; |x| x.powi(2), x + x;
+        [(0.0, 0.0), (INF, INF), (INF, -INF), (NAN, NAN)];
+    div_by_four: |x| x / constant(x, 4.0); |x| 0.25 * x, 0.25;
+        [(0.0, 0.25), (INF, 0.25), (-INF, 0.25), (NAN, 0.25)];
+    div_one: |x| constant(x, 1.0) / x; |x| x.powi(-1), -(x.powi(-1).powi(2));
+        [(INF, -INF), (0.0, 0.0), (0.0, 0.0), (NAN, NAN)];
+    select_by_sign: |x| Var::select(&x.mask(|x| x > 0.0), x, -x); |x| x.abs(), x.signum();
+        [(0.0, -1.0), (INF, 1.0), (INF, -1.0), (NAN, -1.0)];
+    masked_fill_of_negatives: |x| x.masked_fill(&x.mask(|x| x < 0.0), 7.0);
+        |x| if x < 0.0 { 7.0 } else { x }, step(x);
+        [(0.0, 1.0), (INF, 1.0), (7.0, 0.0), (NAN, 1.0)];
+    dropout_of_none: |x| x.dropout(0.0, &mut tests::rng(0)); |x| x, 1.0;
+        [(0.0, 1.0), (INF, 1.0), (-INF, 1.0), (NAN, 1.0)];
     exp: |x| x.exp(); |x| x.exp(), x.exp(); [(1.0, 1.0), (INF, INF), (0.0, 0.0), (NAN, NAN)];
     ln: |x| x.ln(); |x| x.log2() * std::f64::consts::LN_2, 1.0 / x;
         [(-INF, INF), (INF, 0.0), (NAN, 0.0), (NAN, NAN)];
@@ -143,6 +169,8 @@ curves! {
         [(0.0, 0.0), (INF, INF), (-INF, INF), (NAN, NAN)];
     powf_of_a_half: |x| x.powf(0.5); |x| x.sqrt(), 0.5 / x.sqrt();
         [(0.0, INF), (INF, 0.0), (INF, 0.0), (NAN, NAN)];
+    powf_of_minus_two: |x| x.powf(-2.0); |x| (x * x).recip(), -2.0 * x.powi(-3);
+        [(INF, -INF), (0.0, 0.0), (0.0, 0.0), (NAN, NAN)];
     powf_of_zero: |x| x.powf(0.0); |_x| 1.0, 0.0; [(1.0, 0.0), (1.0, 0.0), (1.0, 0.0), (1.0, 0.0)];
     tanh: |x| x.tanh(); |x| by_exp_m1(x), 1.0 / x.cosh().powi(2);
         [(0.0, 1.0), (1.0, 0.0), (-1.0, 0.0), (NAN, NAN)];
@@ -184,6 +212,18 @@ curves! {
         [(0.0, 0.0), (INF, NAN), (INF, NAN), (NAN, NAN)];
     log_sum_exp_of_one: |x| x.log_sum_exp_over(&[0]); |x| x, 1.0;
         [(0.0, 1.0), (INF, NAN), (-INF, 0.0), (NAN, NAN)];
+}
+
+#[test]
+fn every_elementwise_op_is_among_the_curves() {
+    for op in every_op().into_iter().filter(|op| op.elementwise) {
+        let is_of_op = |curve: &str| {
+            let rest = curve.strip_prefix(op.name);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+        };
+        let known = CURVES.iter().chain(&["sin", "cos"]).any(|curve| is_of_op(curve));
+        assert!(known, "no curve of {}", op.name);
+    }
 }
 
 /// Sine and cosine lose their meaning where one unit in the last place is more than a turn: only up to 1e4.
