@@ -25,6 +25,7 @@ mod gather;
 mod conv;
 mod pool;
 
+use std::fmt;
 use std::sync::Arc;
 
 pub use activation::*;
@@ -54,6 +55,10 @@ use crate::tensor::{Matrix, Tensor};
 pub trait Describe: Sized + Send + Sync + 'static {
     /// The name in error messages and pictures of the tape.
     const NAME: &'static str;
+
+    /// Whether an entry of the output is computed from the entries at its own place alone, after
+    /// broadcasting. The gradient check allows such an op a tenth of the error of the others.
+    const ELEMENTWISE: bool = false;
 
     /// An instance of the op with inputs it accepts, in a region where its derivative is smooth
     /// and of order 1. The gradient check draws from here.
@@ -123,13 +128,37 @@ pub enum Contribution<E: Element> {
         /// The right factor, and whether it is read transposed.
         b: Box<(Tensor<E>, bool)>,
     },
+    /// A tensor of the input's shape, computed only if the input needs a gradient: see
+    /// [`lazy`](Self::lazy).
+    Lazy(Lazy<E>),
+}
+
+/// How to compute a contribution.
+#[derive(Clone)]
+pub struct Lazy<E>(Arc<dyn Fn() -> Tensor<E> + Send + Sync>);
+
+impl<E> fmt::Debug for Lazy<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lazy")
+    }
 }
 
 impl<E: Element> Contribution<E> {
+    /// A contribution that is costly, and of no use where the input is data and not a variable to
+    /// differentiate in.
+    pub fn lazy(compute: impl Fn() -> Tensor<E> + Send + Sync + 'static) -> Self {
+        Self::Lazy(Lazy(Arc::new(compute)))
+    }
+
     /// This contribution alone, as a tensor of the input's shape.
     pub fn into_dense(self, shape: &[usize]) -> Tensor<E> {
         match self {
             Self::Dense(values) => values,
+            Self::Lazy(Lazy(compute)) => {
+                let values = compute();
+                assert_eq!(values.shape(), shape, "a gradient has its variable's shape");
+                values
+            }
             part => {
                 let mut sum = Tensor::zeros(shape);
                 part.add_to(&mut sum);
@@ -156,6 +185,7 @@ impl<E: Element> Contribution<E> {
                 let a = Matrix { stored: &a.0, transposed: a.1 };
                 sum.add_matmul(a, Matrix { stored: &b.0, transposed: b.1 });
             }
+            Self::Lazy(_) => Self::Dense(self.into_dense(sum.shape())).add_to(sum),
         }
     }
 }
@@ -169,6 +199,7 @@ impl<E: Element> From<Tensor<E>> for Contribution<E> {
 /// A shared op is an op: the same one on several tapes.
 impl<O: Describe> Describe for Arc<O> {
     const NAME: &'static str = O::NAME;
+    const ELEMENTWISE: bool = O::ELEMENTWISE;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let (op, inputs) = O::sample(draw);
         (Arc::new(op), inputs)

@@ -20,6 +20,7 @@ pub struct Add;
 
 impl Describe for Add {
     const NAME: &'static str = "add";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         (Self, pair(draw))
     }
@@ -48,6 +49,7 @@ pub struct Sub;
 
 impl Describe for Sub {
     const NAME: &'static str = "sub";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         (Self, pair(draw))
     }
@@ -76,6 +78,7 @@ pub struct Mul;
 
 impl Describe for Mul {
     const NAME: &'static str = "mul";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         (Self, pair(draw))
     }
@@ -105,6 +108,7 @@ pub struct Div;
 
 impl Describe for Div {
     const NAME: &'static str = "div";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let [a, b] = draw.broadcasting_shapes();
         (Self, vec![draw.tensor(&a, -2.0..2.0), draw.signed_tensor(&b, 0.5..2.0)])
@@ -135,6 +139,7 @@ pub struct Neg;
 
 impl Describe for Neg {
     const NAME: &'static str = "neg";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let shape = draw.shape(0);
         (Self, vec![draw.tensor(&shape, -2.0..2.0)])
@@ -168,6 +173,7 @@ pub struct Affine {
 
 impl Describe for Affine {
     const NAME: &'static str = "affine";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let shape = draw.shape(0);
         let op = Self { scale: draw.number(-2.0..2.0), shift: draw.number(-2.0..2.0) };

@@ -13,6 +13,7 @@ use crate::element::Element;
 use crate::error::{Error, expect};
 use crate::product::Factors;
 use crate::shape::{MAX_RANK, Shape};
+use crate::threads::{PIECE, for_each_piece};
 
 /// A matrix to be read with rows and columns exchanged. Nothing is copied: the product reads it
 /// the other way.
@@ -139,15 +140,26 @@ impl Batch {
     fn add_to<E: Element>(&self, a: &[E], b: &[E], c: &mut [E], c_steps: &[usize; MAX_RANK]) {
         let Factors { m, k, n, .. } = self.factors;
         let strides = self.axes.strides();
-        for i in 0..self.axes.elements() {
-            let place = |steps: &[usize; MAX_RANK]| {
-                let axes = self.axes.iter().zip(strides).zip(steps);
-                axes.map(|((length, stride), step)| i / stride % length * step).sum::<usize>()
-            };
-            let a = &a[place(&self.a_steps) * m * k..][..m * k];
-            let b = &b[place(&self.b_steps) * k * n..][..k * n];
-            let c = &mut c[place(c_steps) * m * n..][..m * n];
+        let place = |i: usize, steps: &[usize; MAX_RANK]| {
+            let axes = self.axes.iter().zip(strides).zip(steps);
+            axes.map(|((length, stride), step)| i / stride % length * step).sum::<usize>()
+        };
+        let add = |i: usize, c: &mut [E]| {
+            let a = &a[place(i, &self.a_steps) * m * k..][..m * k];
+            let b = &b[place(i, &self.b_steps) * k * n..][..k * n];
             E::matmul_into(self.factors, a, b, c, true);
+        };
+        if *c_steps == strides && m * n > 0 {
+            // One matrix of C for each index: they may be computed side by side.
+            let count = PIECE.div_ceil(self.factors.work().max(1));
+            for_each_piece(c, count * m * n, |piece, c| {
+                let matrices = c.chunks_exact_mut(m * n).enumerate();
+                matrices.for_each(|(i, c)| add(piece * count + i, c));
+            });
+        } else {
+            for i in 0..self.axes.elements() {
+                add(i, &mut c[place(i, c_steps) * m * n..][..m * n]);
+            }
         }
     }
 }
