@@ -12,7 +12,7 @@ use tests::rng;
 
 /// Asserts that a result is this error, and that its sentence holds these facts.
 #[track_caller]
-fn refused<T, E>(result: Result<T, E>, variant: fn(&E) -> bool, facts: &[&str])
+pub(crate) fn refused<T, E>(result: Result<T, E>, variant: fn(&E) -> bool, facts: &[&str])
 where
     E: std::error::Error,
 {

@@ -14,3 +14,4 @@ mod op_table;
 mod layers;
 mod threads;
 mod picture;
+mod decode;

@@ -126,7 +126,7 @@ where
     LanguageModel<C, Tensor<f32>>: Send + Sync,
 {
     let decoding = match args.temperature {
-        0.0 => Decoding::Greedy,
+        0.0 => Decoding::greedy(),
         temperature => Decoding::temperature(temperature)?,
     };
     if let Some(checkpoint) = loaded {
