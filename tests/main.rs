@@ -15,3 +15,5 @@ mod layers;
 mod threads;
 mod picture;
 mod decode;
+mod data;
+mod tasks;

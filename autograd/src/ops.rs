@@ -135,9 +135,9 @@ pub enum Contribution<E: Element> {
 
 /// How to compute a contribution.
 #[derive(Clone)]
-pub struct Lazy<E>(Arc<dyn Fn() -> Tensor<E> + Send + Sync>);
+pub struct Lazy<E: Element>(Arc<dyn Fn() -> Tensor<E> + Send + Sync>);
 
-impl<E> fmt::Debug for Lazy<E> {
+impl<E: Element> fmt::Debug for Lazy<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Lazy")
     }

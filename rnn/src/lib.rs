@@ -33,8 +33,12 @@ pub mod lstm;
 pub mod unroll;
 pub mod linear;
 pub mod language_model;
-pub mod text;
-pub mod streams;
+pub mod data;
+pub use data::streams;
+/// Texts as ids; the same names as in [`data`].
+pub mod text {
+    pub use crate::data::{Vocabulary, read_text};
+}
 pub mod decode;
 pub mod checkpoint;
 

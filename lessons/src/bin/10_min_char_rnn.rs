@@ -321,7 +321,7 @@ fn prompt(args: &Args, vocabulary: &Vocabulary) -> Result<Vec<usize>> {
     match &args.prompt {
         Some(prompt) if prompt.is_empty() => bail!("--prompt: give at least one character"),
         Some(prompt) => vocabulary.encode(prompt).context("--prompt"),
-        None => Ok(vec![vocabulary.id('\n').unwrap_or(0)]),
+        None => Ok(vec![vocabulary.id(&'\n').unwrap_or(0)]),
     }
 }
 
@@ -333,14 +333,15 @@ fn save<C: Cell>(
 ) -> Result<()> {
     let metadata = BTreeMap::from([
         ("cell".to_string(), C::NAME.to_string()),
-        ("vocabulary".to_string(), vocabulary.chars().iter().collect()),
+        ("vocabulary".to_string(), vocabulary.symbols().iter().collect()),
     ]);
     Ok(checkpoint::save(path, model, &metadata)?)
 }
 
 /// What [`save`] wrote.
 fn open<C: Cell>(checkpoint: Checkpoint) -> Result<(LanguageModel<C, Tensor<f32>>, Vocabulary)> {
-    let vocabulary = Vocabulary::from_chars(checkpoint.metadata("vocabulary")?.chars().collect())?;
+    let vocabulary =
+        Vocabulary::from_symbols(checkpoint.metadata("vocabulary")?.chars().collect())?;
     let head =
         checkpoint.tensors().get("head.weight").context("the checkpoint has no `head.weight`")?;
     let &[_, hidden] = head.shape() else {
