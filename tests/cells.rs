@@ -182,6 +182,51 @@ for_each_cell! {
     MinLstm min_lstm;
 }
 
+/// The worst errors of each cell over 500 draws: cargo test -p tests cells::table -- --ignored --nocapture
+#[test]
+#[ignore = "prints a table"]
+fn table() {
+    println!("{:18} by hand  complex  dual     differences   (against the tape)", "");
+    fn line<C: Drawn>() {
+        let mut worst = [0.0_f64; 4];
+        for seed in 0..500 {
+            let mut draw = Draw::new(seed, 0, 0);
+            let sizes = [draw.below(1..51), draw.below(1..4), draw.below(1..5), draw.below(1..6)];
+            let case = Case::<C>::draw(seed, sizes);
+            let (_, tape) = value_and_grad(|tape, leaves| case.call(tape, leaves), &case.leaves());
+            let by_hand =
+                case.by_hand().iter().zip(&tape).map(|(a, b)| distance(a, b)).fold(0.0, f64::max);
+            let mut check = Check { full_up_to: 6, projections: 2, ..Check::with_seed(seed) };
+            let bent = C::near_a_bend(&case.params, &case.trace());
+            if bent {
+                check.differences = f64::INFINITY;
+            }
+            let found = check.function(&case, &case.leaves()).expect("the right derivative");
+            let differences = if bent { 0.0 } else { found.differences };
+            for (worst, error) in
+                worst.iter_mut().zip([by_hand, found.complex_step, found.dual, differences])
+            {
+                *worst = worst.max(error);
+            }
+        }
+        println!(
+            "{:18} {:.1e}  {:.1e}  {:.1e}  {:.1e}",
+            C::NAME,
+            worst[0],
+            worst[1],
+            worst[2],
+            worst[3]
+        );
+    }
+    line::<Vanilla>();
+    line::<Gru>();
+    line::<GruResetBefore>();
+    line::<Lstm>();
+    line::<LstmVariant>();
+    line::<MinGru>();
+    line::<MinLstm>();
+}
+
 /// Outputs, states and gradients, bit for bit.
 #[test]
 fn a_variant_without_options_is_the_plain_lstm() {

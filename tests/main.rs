@@ -13,3 +13,8 @@ mod long;
 mod op_table;
 mod layers;
 mod scan;
+mod by_rows;
+mod onnx;
+mod projection;
+mod init;
+mod own_cell;

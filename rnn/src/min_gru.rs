@@ -23,8 +23,9 @@
 use autograd::{Element, Tensor, Var, init, params};
 use rand::Rng;
 
+use crate::by_scan::Scannable;
 use crate::cell::{Biased, Cell, Hidden, Sizes, Step, affine, affine_backward, affine_on_tape};
-use crate::scan::{Scannable, Space};
+use crate::scan::Space;
 
 /// The minimal gated recurrent unit: its parameters, or whatever stands in their place.
 #[derive(Clone, Debug, PartialEq)]

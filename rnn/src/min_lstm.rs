@@ -24,9 +24,10 @@
 use autograd::{Element, Tensor, Var, params};
 use rand::Rng;
 
+use crate::by_scan::Scannable;
 use crate::cell::{Cell, Hidden, Sizes, Step, affine, affine_backward, affine_on_tape};
 use crate::min_gru::{MinOptions, init_linear};
-use crate::scan::{Scannable, Space};
+use crate::scan::Space;
 
 /// The minimal long short-term memory cell: its parameters, or whatever stands in their place.
 #[derive(Clone, Debug, PartialEq)]
