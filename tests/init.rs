@@ -4,6 +4,7 @@ use autograd::{Tensor, init as matrices};
 use rnn::cell::Biased;
 use rnn::init::{Block, InitError, chrono, inputs, keep_bias, recurrent};
 use rnn::lstm_variant::{LstmOptions, Settings};
+use rnn::min_gru::MinOptions;
 use rnn::{Cell, Gru, Hidden, Lstm, LstmVariant, MinGru, MinLstm, Vanilla};
 use tests::{distance, rng};
 
@@ -126,9 +127,9 @@ fn the_forget_gate_gets_the_constant_once_and_not_twice() {
     assert_eq!((&b_hh[..3], &b_hh[6..]), (&old_hh[..3], &old_hh[6..]));
 }
 
-/// Without input a share σ(b) of the state is kept at each step, whichever gate does it.
+/// Without input a share σ(b) of the state is kept at each step, whether the gate keeps or takes.
 #[test]
-fn with_keep_bias_every_gated_cell_keeps_the_same_share() {
+fn keep_bias_keeps_a_share_of_sigmoid_b() {
     let share = 1.0 / (1.0 + (-2.0_f64).exp());
     macro_rules! kept {
         ($cell:ident, $options:expr, $part:ident) => {{
@@ -148,7 +149,11 @@ fn with_keep_bias_every_gated_cell_keeps_the_same_share() {
         settings: Settings { coupled: true, ..Settings::default() },
         ..LstmOptions::default()
     };
-    for (cell, kept) in [kept!(Lstm, Biased::default(), c), kept!(LstmVariant, coupled, c)] {
+    for (cell, kept) in [
+        kept!(Lstm, Biased::default(), c),
+        kept!(LstmVariant, coupled, c),
+        kept!(MinGru, MinOptions::default(), h),
+    ] {
         assert!(kept.iter().all(|kept| (kept - share).abs() < 1e-4), "{cell}: {kept:?}, {share}");
     }
 }

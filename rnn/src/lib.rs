@@ -22,6 +22,15 @@
 //! A cell is one file: its equations, its step on the tape ([`Cell::step`]), and its step by hand,
 //! forward and backward. [`unroll()`] and [`bptt`] are the loops over time. Parameters carry PyTorch's
 //! names, shapes and row order.
+//!
+//! ```text
+//! Vanilla           tanh or relu                                            nn.RNN
+//! Gru               reset gate after the product                            nn.GRU
+//! GruResetBefore    reset gate before the product                           ONNX, linear_before_reset = 0
+//! Lstm              the plain one                                           nn.LSTM
+//! LstmVariant       peepholes, coupled gates, projection, layer norm, clip  nn.LSTM with proj_size, ONNX
+//! MinGru, MinLstm   gates from the input only, so a scan runs them          Feng et al. 2024
+//! ```
 
 // In reading order; each module uses only those above it.
 pub mod seq;

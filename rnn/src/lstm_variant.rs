@@ -18,8 +18,8 @@
 //! combination. Without any it is [`Lstm`](crate::Lstm), number for number.
 //!
 //! Shapes: x [B, I], h [B, P], c [B, H], where P = H without a projection; W_ih [4H, I] and W_hh [4H, P] hold the rows
-//! i, f, g, o, coupled gates lack f ([3H, ..], i, g, o); p_i, p_f, p_o [H]; γ_ih and γ_hh as long as the rows; γ_c and
-//! β_c [H]; W_hr [P, H].
+//! i, f, g, o, coupled gates lack f ([3H, ..], i, g, o); p_i, p_f, p_o `[H]`; γ_ih and γ_hh as long as the rows; γ_c and
+//! β_c `[H]`; W_hr [P, H].
 //!
 //! LN brings each row to mean 0 and variance 1 over all its numbers, those of all gates together, and multiplies by γ:
 //! see [`LayerNorm`](autograd::ops::LayerNorm). The shifts β of the two sums are their biases b_ih and b_hh. With coupled gates, p_f is absent too.
