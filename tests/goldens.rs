@@ -16,14 +16,14 @@ use safetensors::{Dtype, SafeTensors};
 use tests::rng;
 
 /// The tensors of one file, by name.
-struct Golden {
+pub(super) struct Golden {
     file: &'static str,
-    tensors: BTreeMap<String, Tensor<f64>>,
+    pub(super) tensors: BTreeMap<String, Tensor<f64>>,
 }
 
 impl Golden {
     #[track_caller]
-    fn read(file: &'static str) -> Self {
+    pub(super) fn read(file: &'static str) -> Self {
         let bytes = bytes(file);
         let mut tensors = BTreeMap::new();
         for (name, view) in SafeTensors::deserialize(&bytes).expect("a safetensors file").iter() {
@@ -35,7 +35,7 @@ impl Golden {
     }
 
     #[track_caller]
-    fn get(&self, name: &str) -> &Tensor<f64> {
+    pub(super) fn get(&self, name: &str) -> &Tensor<f64> {
         match self.tensors.get(name) {
             Some(tensor) => tensor,
             None => panic!("{} has no tensor `{name}`", self.file),
@@ -50,13 +50,13 @@ impl Golden {
 
     /// Asserts that `got` is the tensor of this name.
     #[track_caller]
-    fn check<E: Element>(&self, name: &str, got: &Tensor<E>, tolerance: f64) {
+    pub(super) fn check<E: Element>(&self, name: &str, got: &Tensor<E>, tolerance: f64) {
         let want = self.get(name);
         close(&format!("{}: `{name}`", self.file), &got.cast(), want, tolerance);
     }
 }
 
-fn bytes(file: &str) -> Vec<u8> {
+pub(super) fn bytes(file: &str) -> Vec<u8> {
     let path = format!("{}/goldens/{file}.safetensors", env!("CARGO_MANIFEST_DIR"));
     match fs::read(&path) {
         Ok(bytes) => bytes,

@@ -6,18 +6,22 @@ use autograd::draw::Draw;
 use autograd::ops::{Contribution, Describe, Op};
 use autograd::{Element, Error, Params, Tape, Tensor};
 use proptest::prelude::*;
-use rnn::{Cell, Gru, Lstm, Seq, Vanilla, bptt, unroll};
+use rnn::{
+    Cell, Gru, GruResetBefore, Lstm, LstmVariant, MinGru, MinLstm, Seq, Vanilla, bptt, unroll,
+};
+use tests::drawn::{Drawn, draw_params};
 use tests::{assert_close, config, distance, rng};
 
 const EXACT: f64 = 1e-13;
 
 /// Splitting a sequence in two changes nothing, as long as the state goes forward over the cut and
 /// its gradient comes back over it.
-fn two_halves_equal_the_whole<C: Cell>(seed: u64, seq_len: usize, cut: usize) {
+fn two_halves_equal_the_whole<C: Drawn>(seed: u64, seq_len: usize, cut: usize) {
     let mut draw = Draw::new(seed, 0, 0);
-    let params = C::init::<f64>(3, 4, &mut rng(seed));
+    let params = draw_params::<C>(&mut draw, [3, 4]);
+    let output_size = C::sizes(&params).output;
     let xs = draw.tensor(&[seq_len, 2, 3], -1.0..1.0);
-    let weights = draw.signed_tensor(&[seq_len, 2, 4], 0.5..1.5);
+    let weights = draw.signed_tensor(&[seq_len, 2, output_size], 0.5..1.5);
     let zero = C::zero_state(&params, 2);
 
     let whole = unroll::<C, f64>(&params, &Seq::time_major(xs.clone()), &zero);
@@ -42,11 +46,12 @@ fn two_halves_equal_the_whole<C: Cell>(seed: u64, seq_len: usize, cut: usize) {
 }
 
 /// A row of a batch is the same as alone, and the gradient of a batch is the sum over its rows.
-fn a_row_of_a_batch_equals_the_row_alone<C: Cell>(seed: u64, batch: usize, seq_len: usize) {
+fn a_row_of_a_batch_equals_the_row_alone<C: Drawn>(seed: u64, batch: usize, seq_len: usize) {
     let mut draw = Draw::new(seed, 0, 0);
-    let params = C::init::<f64>(3, 4, &mut rng(seed));
+    let params = draw_params::<C>(&mut draw, [3, 4]);
+    let output_size = C::sizes(&params).output;
     let xs = draw.tensor(&[seq_len, batch, 3], -1.0..1.0);
-    let weights = draw.signed_tensor(&[seq_len, batch, 4], 0.5..1.5);
+    let weights = draw.signed_tensor(&[seq_len, batch, output_size], 0.5..1.5);
     let initial = C::zero_state(&params, batch).map(|z| draw.tensor(z.shape(), -1.0..1.0));
 
     let all = unroll::<C, f64>(&params, &Seq::time_major(xs.clone()), &initial);
@@ -100,7 +105,11 @@ macro_rules! for_each_cell {
 for_each_cell! {
     Vanilla vanilla;
     Gru gru;
+    GruResetBefore gru_reset_before;
     Lstm lstm;
+    LstmVariant lstm_variant;
+    MinGru min_gru;
+    MinLstm min_lstm;
 }
 
 #[test]

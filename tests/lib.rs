@@ -1,5 +1,7 @@
 //! What the tests share: drawing cases, and comparing numbers.
 
+pub mod drawn;
+
 use autograd::draw::Draw;
 use autograd::{Element, Params, Tensor};
 use proptest::prelude::*;

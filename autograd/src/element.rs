@@ -93,6 +93,14 @@ pub trait Element:
         numbers.iter_mut().for_each(|x| *x = x.sigmoid());
     }
 
+    /// ln(1 + e^x), written so that e is never raised to a positive power. Its slope is the logistic function.
+    fn softplus(self) -> Self {
+        match self.value() > 0.0 {
+            true => self + (-self).exp().ln_1p(),
+            false => self.exp().ln_1p(),
+        }
+    }
+
     /// `dy · slope`, but 0 where `dy` is 0: what has no influence on the loss gets no gradient,
     /// even where the slope is infinite (√x at 0).
     #[inline]

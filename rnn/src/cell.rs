@@ -8,7 +8,7 @@
 //! `Gru<Var>` their places on a tape, and `Gru<Tensor<f32>>` again their gradients.
 //!
 //! Whoever implements [`Cell`] gets layers, unrolling, backpropagation through time, models and
-//! the gradient checks. The equations on the tape are enough: [`by_tape!`](crate::by_tape) derives the rest of the
+//! the gradient checks. The equations on the tape are enough: [`by_tape!`](crate::by_tape!) derives the rest of the
 //! trait from them.
 
 use std::fmt::Debug;

@@ -10,7 +10,8 @@
 //! Shapes: x [B, I], h [B, H]; W_ih [3H, I] and W_hh [3H, H] hold the rows r, z, n in that order.
 //! Source: Cho et al. 2014, arXiv 1406.1078v1, "Hidden Unit that Adaptively Remembers and
 //! Forgets"; biases and row order as in PyTorch's nn.GRU. Version 3 of the paper applies r before
-//! the product W_hn h, and some texts exchange z with 1 − z: here z = 1 keeps the old state.
+//! the product W_hn h: [`GruResetBefore`](crate::GruResetBefore). Some texts exchange z with 1 − z: here z = 1 keeps the
+//! old state.
 
 use autograd::{Element, Tensor, Var, params};
 use rand::Rng;

@@ -22,6 +22,15 @@
 //! A cell is one file: its equations, its step on the tape ([`Cell::step`]), and its step by hand,
 //! forward and backward. [`unroll()`] and [`bptt`] are the loops over time. Parameters carry PyTorch's
 //! names, shapes and row order.
+//!
+//! ```text
+//! Vanilla           tanh or relu                                            nn.RNN
+//! Gru               reset gate after the product                            nn.GRU
+//! GruResetBefore    reset gate before the product                           ONNX, linear_before_reset = 0
+//! Lstm              the plain one                                           nn.LSTM
+//! LstmVariant       peepholes, coupled gates, projection, layer norm, clip  nn.LSTM with proj_size, ONNX
+//! MinGru, MinLstm   gates from the input only, so a scan runs them          Feng et al. 2024
+//! ```
 
 // In reading order; each module uses only those above it.
 pub mod seq;
@@ -30,7 +39,15 @@ pub mod by_tape;
 pub mod vanilla;
 pub mod gru;
 pub mod lstm;
+pub mod gru_reset_before;
+pub mod lstm_variant;
 pub mod unroll;
+pub mod scan;
+pub mod by_scan;
+pub mod min_gru;
+pub mod min_lstm;
+pub mod init;
+pub mod onnx;
 pub mod linear;
 pub mod language_model;
 pub mod data;
@@ -45,9 +62,13 @@ pub mod checkpoint;
 pub use autograd; // for `by_tape!`
 pub use cell::{Cell, Hidden, State, StateOf};
 pub use gru::Gru;
+pub use gru_reset_before::GruResetBefore;
 pub use language_model::LanguageModel;
 pub use linear::Linear;
 pub use lstm::{Lstm, LstmState};
+pub use lstm_variant::LstmVariant;
+pub use min_gru::MinGru;
+pub use min_lstm::MinLstm;
 pub use seq::Seq;
 pub use unroll::{Bptt, Trace, bptt, unroll, unroll_on_tape};
 pub use vanilla::{Nonlinearity, Vanilla};

@@ -207,11 +207,7 @@ impl Describe for Softplus {
 
 impl<E: Element> Op<E, 1> for Softplus {
     fn forward(&self, [x]: [&Tensor<E>; 1]) -> Result<Tensor<E>, Error> {
-        let softplus = |x: E| match x.value() > 0.0 {
-            true => x + (-x).exp().ln_1p(),
-            false => x.exp().ln_1p(),
-        };
-        Ok(x.map(softplus))
+        Ok(x.map(E::softplus))
     }
 
     fn vjp(&self, [x]: [&Tensor<E>; 1], _y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 1] {
