@@ -6,8 +6,8 @@ use autograd::transform::{hvp, value_and_grad};
 use autograd::{Complex, Element, Family, Params, Tape, Tensor, Var};
 use proptest::prelude::*;
 use rnn::{
-    Cell, Gru, GruResetBefore, LanguageModel, Lstm, LstmVariant, MinGru, MinLstm, Seq, StateOf,
-    Trace, Vanilla, bptt, unroll, unroll_on_tape,
+    Cell, Engine, Gru, GruResetBefore, LanguageModel, Lstm, LstmVariant, MinGru, MinLstm, Seq,
+    StateOf, Trace, Vanilla, bptt, unroll, unroll_on_tape,
 };
 use tests::drawn::{Drawn, draw_params};
 use tests::{assert_close, config, distance, rng};
@@ -246,15 +246,19 @@ fn a_variant_without_options_is_the_plain_lstm() {
 pub(super) fn language_model_by_hand_equals_the_tape<C: Cell>(seed: u64, embedding: bool) {
     let mut draw = Draw::new(seed, 0, 0);
     let (seq_len, batch, vocab) = (draw.below(1..8), draw.below(1..4), draw.below(2..6));
-    let model = LanguageModel::<C>::init::<f64>(vocab, embedding.then_some(3), 4, &mut rng(seed));
+    let mut model =
+        LanguageModel::<C>::init::<f64>(vocab, embedding.then_some(3), 4, &mut rng(seed));
     let ids = draw.ids(seq_len * batch, vocab);
     let targets = draw.ids(seq_len * batch, vocab);
-    let state = model.zero_state(batch).map(|z| draw.tensor(z.shape(), -1.0..1.0));
-    let by_hand = model.window_grad(&ids, &targets, &state).expect("ids below the size");
+    let mut random = |z: &Tensor<f64>| draw.tensor(z.shape(), -1.0..1.0);
+    let states: Vec<_> = model.zero_states(batch).iter().map(|s| s.map(&mut random)).collect();
+    let by_hand = model.window_grad(&ids, &targets, &states, None).expect("ids below the size");
+    model.rnn.options.engine = Engine::Tape;
     let (loss, tape) = value_and_grad(
         |tape, model: LanguageModel<C, Var<'_, f64>>| {
-            let state = state.map(|s| tape.constant(s.clone()));
-            model.loss_on_tape(tape, &ids, &targets, &state).expect("ids below the size")
+            let on_tape = |s: &Tensor<f64>| tape.constant(s.clone());
+            let states: Vec<_> = states.iter().map(|s| s.map(on_tape)).collect();
+            model.loss_on_tape(tape, &ids, &targets, &states, None).expect("ids below the size")
         },
         &model,
     );

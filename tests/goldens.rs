@@ -16,14 +16,14 @@ use safetensors::{Dtype, SafeTensors};
 use tests::rng;
 
 /// The tensors of one file, by name.
-pub(super) struct Golden {
+pub(crate) struct Golden {
     file: &'static str,
-    pub(super) tensors: BTreeMap<String, Tensor<f64>>,
+    pub(crate) tensors: BTreeMap<String, Tensor<f64>>,
 }
 
 impl Golden {
     #[track_caller]
-    pub(super) fn read(file: &'static str) -> Self {
+    pub(crate) fn read(file: &'static str) -> Self {
         let bytes = bytes(file);
         let mut tensors = BTreeMap::new();
         for (name, view) in SafeTensors::deserialize(&bytes).expect("a safetensors file").iter() {
@@ -35,7 +35,7 @@ impl Golden {
     }
 
     #[track_caller]
-    pub(super) fn get(&self, name: &str) -> &Tensor<f64> {
+    pub(crate) fn get(&self, name: &str) -> &Tensor<f64> {
         match self.tensors.get(name) {
             Some(tensor) => tensor,
             None => panic!("{} has no tensor `{name}`", self.file),
@@ -44,19 +44,19 @@ impl Golden {
 
     /// Whole numbers, which the files hold as floats.
     #[track_caller]
-    fn ids(&self, name: &str) -> Vec<usize> {
+    pub(crate) fn ids(&self, name: &str) -> Vec<usize> {
         self.get(name).data().iter().map(|&id| id as usize).collect()
     }
 
     /// Asserts that `got` is the tensor of this name.
     #[track_caller]
-    pub(super) fn check<E: Element>(&self, name: &str, got: &Tensor<E>, tolerance: f64) {
+    pub(crate) fn check<E: Element>(&self, name: &str, got: &Tensor<E>, tolerance: f64) {
         let want = self.get(name);
         close(&format!("{}: `{name}`", self.file), &got.cast(), want, tolerance);
     }
 }
 
-pub(super) fn bytes(file: &str) -> Vec<u8> {
+pub(crate) fn bytes(file: &str) -> Vec<u8> {
     let path = format!("{}/goldens/{file}.safetensors", env!("CARGO_MANIFEST_DIR"));
     match fs::read(&path) {
         Ok(bytes) => bytes,

@@ -27,6 +27,11 @@ impl Draw {
         Self { rng: ChaCha8Rng::seed_from_u64(seed), max_rank, max_axis }
     }
 
+    /// The generator itself, for what draws its own numbers.
+    pub fn rng(&mut self) -> &mut impl Rng {
+        &mut self.rng
+    }
+
     /// A whole number in this range.
     pub fn below(&mut self, range: Range<usize>) -> usize {
         range.start + (self.rng.next_u64() % range.len() as u64) as usize

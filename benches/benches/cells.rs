@@ -10,7 +10,7 @@ use autograd::{Params, Tensor, Var, draw::Draw};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use rnn::{Cell, Gru, LanguageModel, Lstm, Vanilla};
+use rnn::{Cell, Engine, Gru, LanguageModel, Lstm, Vanilla};
 
 const V: usize = 65;
 const H: usize = 128;
@@ -22,7 +22,7 @@ fn training_step<C: Cell>(criterion: &mut Criterion) {
     let mut draw = Draw::new(0, 0, 0);
     let mut model = LanguageModel::<C>::init::<f32>(V, None, H, &mut rng);
     let (inputs, targets) = (draw.ids(T * B, V), draw.ids(T * B, V));
-    let state = model.zero_state(B);
+    let states = model.zero_states(B);
     let mut adam = Adam::new(1e-3);
 
     let mut group = criterion.benchmark_group("training_step");
@@ -30,17 +30,20 @@ fn training_step<C: Cell>(criterion: &mut Criterion) {
     group.sample_size(20);
     group.bench_function(format!("{}/by_hand", C::NAME), |bencher| {
         bencher.iter(|| {
-            let mut found = model.window_grad(&inputs, &targets, &state).expect("ids below V");
+            let mut found =
+                model.window_grad(&inputs, &targets, &states, None).expect("ids below V");
             clip_grad_norm(&mut found.grads, 1.0).expect("finite");
             adam.step(&mut model, &found.grads).expect("a positive learning rate");
         });
     });
+    model.rnn.options.engine = Engine::Tape;
     group.bench_function(format!("{}/tape", C::NAME), |bencher| {
         bencher.iter(|| {
             let (_, mut grads) = value_and_grad(
                 |tape, model: LanguageModel<C, Var<'_, f32>>| {
-                    let state = state.map(|s: &Tensor<f32>| tape.constant(s.clone()));
-                    model.loss_on_tape(tape, &inputs, &targets, &state).expect("ids below V")
+                    let on_tape = |s: &Tensor<f32>| tape.constant(s.clone());
+                    let states: Vec<_> = states.iter().map(|s| s.map(on_tape)).collect();
+                    model.loss_on_tape(tape, &inputs, &targets, &states, None).expect("ids below V")
                 },
                 &model,
             );

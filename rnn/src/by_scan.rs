@@ -37,7 +37,7 @@ pub trait Scannable: Cell<State = Hidden> {
 /// What a run by a scan keeps for its way back.
 pub struct ScanTrace<E: Element> {
     /// The inputs.
-    pub xs: Seq<E>,
+    pub xs: Seq<Tensor<E>>,
     /// What [`Cell::input`] made of them, [T·B, A].
     pub inputs: Tensor<E>,
     /// a as it is, [T, B, H].
@@ -54,14 +54,18 @@ pub struct ScanTrace<E: Element> {
 ///
 /// # Panics
 ///
-/// If the shapes do not fit, or the state is negative in log space.
+/// If the shapes do not fit, the state is negative in log space, or the rows have lengths of their own.
 #[track_caller]
 pub fn unroll_by_scan<C: Scannable, E: Element>(
     params: &C::Of<Tensor<E>>,
-    xs: &Seq<E>,
+    xs: &Seq<Tensor<E>>,
     initial: &Hidden<Tensor<E>>,
 ) -> ScanTrace<E> {
-    let inputs = C::input(params, &xs.flat());
+    assert!(
+        xs.lengths().is_none(),
+        "scan: the rows have lengths of their own, and a scan takes all steps; use `unroll`"
+    );
+    let inputs = C::input(params, xs.rows());
     let shape = [xs.seq_len(), xs.batch(), C::sizes(params).hidden];
     let [a, b] = C::coefficients(params, &inputs).map(|x| x.reshape(&shape));
     let scan = Scan { space: C::space(params) };
@@ -108,7 +112,7 @@ pub fn bptt_by_scan<C: Scannable, E: Element>(
     let (_, saved) = C::forward(params, &trace.inputs, &state);
     let step = Step { state: &state, saved: &saved };
     let (da, d_states) = C::backward(params, step, &Hidden { h: rows(&deltas) }, &mut grads);
-    let d_xs = C::input_backward(params, &trace.xs.flat(), &da, &mut grads);
+    let d_xs = C::input_backward(params, trace.xs.rows(), &da, &mut grads);
 
     let d_initial = match seq_len {
         0 => Tensor::zeros(&shape[1..]),

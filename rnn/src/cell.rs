@@ -13,7 +13,7 @@
 
 use std::fmt::Debug;
 
-use autograd::{Element, Family, Tensor, Var, params};
+use autograd::{Element, Family, Params, Tensor, Var, params};
 use rand::Rng;
 
 /// The state of cell C with leaf L: h, or h and c.
@@ -21,7 +21,7 @@ pub type StateOf<C, L> = <<C as Cell>::State as Family>::Of<L>;
 
 /// What goes from step to step: one or more tensors [B, ·], the first thing of which the rest of the network
 /// sees.
-pub trait State: Family {
+pub trait State: Family<Of<()>: Send + Sync> {
     /// The state before the first step, if there is no other.
     fn zeros<E: Element>(batch: usize, sizes: Sizes) -> Self::Of<Tensor<E>>;
 
@@ -67,9 +67,13 @@ pub struct Sizes {
 }
 
 /// A recurrent cell. Shapes: x [B, I], h [B, H].
-pub trait Cell: Family {
+pub trait Cell: Family<Of<()>: Send + Sync> {
     /// The name on a command line and in a checkpoint.
     const NAME: &'static str;
+
+    /// Whether a product of the step reads h. Where none does, as in the minimal cells, there are no recurrent connections
+    /// that dropout could cut.
+    const MULTIPLIES_H: bool = true;
 
     /// What can be chosen beside the sizes: whether there are biases, for example.
     type Options: Clone + Debug + Default + PartialEq + Send + Sync;
@@ -78,7 +82,7 @@ pub trait Cell: Family {
     type State: State;
 
     /// What a step by hand keeps for its backward step: gate values, mostly.
-    type Saved<E: Element>;
+    type Saved<E: Element>: Send + Sync;
 
     /// Parameters for I inputs and H units, drawn as PyTorch does: uniform on ±1/√H.
     fn init_with<E: Element>(
@@ -155,6 +159,45 @@ pub trait Cell: Family {
         d_next: &StateOf<Self, Tensor<E>>,
         grads: &mut Self::Of<Tensor<E>>,
     ) -> (Tensor<E>, StateOf<Self, Tensor<E>>);
+
+    /// [`step`](Self::step) with dropout on the recurrent connections: the products read `read`, which is the state
+    /// with h dropped in part, and only what goes on without a product is taken from `state`.
+    ///
+    /// By default all that a step does with h is to multiply it, as in a vanilla cell or an LSTM. A cell that also
+    /// hands h on, as a GRU does, says which is which: otherwise it would be scaled up again at every step.
+    fn step_reading<'t, E: Element>(
+        params: &Self::Of<Var<'t, E>>,
+        x: Var<'t, E>,
+        state: &StateOf<Self, Var<'t, E>>,
+        read: &StateOf<Self, Var<'t, E>>,
+    ) -> StateOf<Self, Var<'t, E>> {
+        let _ = state;
+        Self::step(params, x, read)
+    }
+
+    /// [`forward`](Self::forward) with dropout on the recurrent connections.
+    fn forward_reading<E: Element>(
+        params: &Self::Of<Tensor<E>>,
+        a: &Tensor<E>,
+        state: &StateOf<Self, Tensor<E>>,
+        read: &StateOf<Self, Tensor<E>>,
+    ) -> (StateOf<Self, Tensor<E>>, Self::Saved<E>) {
+        let _ = state;
+        Self::forward(params, a, read)
+    }
+
+    /// The way back through [`forward_reading`](Self::forward_reading): ∂L/∂a, and [∂L/∂state, ∂L/∂read].
+    fn backward_reading<E: Element>(
+        params: &Self::Of<Tensor<E>>,
+        step: Step<'_, Self, E>,
+        read: &StateOf<Self, Tensor<E>>,
+        d_next: &StateOf<Self, Tensor<E>>,
+        grads: &mut Self::Of<Tensor<E>>,
+    ) -> (Tensor<E>, [StateOf<Self, Tensor<E>>; 2]) {
+        let Step { state, saved } = step;
+        let (da, d_read) = Self::backward(params, Step { state: read, saved }, d_next, grads);
+        (da, [state.zeros_like(), d_read])
+    }
 }
 
 /// What happened at one step: all that a backward step looks at.

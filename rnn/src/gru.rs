@@ -75,14 +75,22 @@ impl Cell for Gru {
         x: Var<'t, E>,
         state: &Hidden<Var<'t, E>>,
     ) -> Hidden<Var<'t, E>> {
-        let h = state.h;
+        Self::step_reading(params, x, state, state)
+    }
+
+    fn step_reading<'t, E: Element>(
+        params: &Gru<Var<'t, E>>,
+        x: Var<'t, E>,
+        state: &Hidden<Var<'t, E>>,
+        read: &Hidden<Var<'t, E>>,
+    ) -> Hidden<Var<'t, E>> {
         let [r_x, z_x, n_x] = affine_on_tape(params.w_ih, x, params.b_ih).chunk(); // each [B, H]
-        let [r_h, z_h, n_h] = affine_on_tape(params.w_hh, h, params.b_hh).chunk(); // each [B, H]
+        let [r_h, z_h, n_h] = affine_on_tape(params.w_hh, read.h, params.b_hh).chunk(); // each [B, H]
 
         let r = (r_x + r_h).sigmoid();
         let z = (z_x + z_h).sigmoid();
         let n = (n_x + r * n_h).tanh();
-        Hidden { h: (1.0 - z) * n + z * h }
+        Hidden { h: (1.0 - z) * n + z * state.h }
     }
 
     fn input<E: Element>(params: &Gru<Tensor<E>>, xs: &Tensor<E>) -> Tensor<E> {
@@ -103,15 +111,36 @@ impl Cell for Gru {
         a: &Tensor<E>,
         state: &Hidden<Tensor<E>>,
     ) -> (Hidden<Tensor<E>>, Gates<E>) {
-        let h = &state.h;
+        Self::forward_reading(params, a, state, state)
+    }
+
+    fn forward_reading<E: Element>(
+        params: &Gru<Tensor<E>>,
+        a: &Tensor<E>,
+        Hidden { h }: &Hidden<Tensor<E>>,
+        read: &Hidden<Tensor<E>>,
+    ) -> (Hidden<Tensor<E>>, Gates<E>) {
         let [r_x, z_x, n_x] = a.chunk(); // each [B, H]
-        let [r_h, z_h, n_h] = affine(&params.w_hh, h, params.b_hh.as_ref()).chunk(); // each [B, H]
+        let b = affine(&params.w_hh, &read.h, params.b_hh.as_ref()); // [B, 3H]
+        let [r_h, z_h, n_h] = b.chunk(); // each [B, H]
 
         let r = (r_x + r_h).sigmoid();
         let z = (z_x + z_h).sigmoid();
         let n = (n_x + &r * &n_h).tanh();
         let h_next = (1.0 - &z) * &n + &z * h;
         (Hidden { h: h_next }, Gates { r, z, n, n_h })
+    }
+
+    /// The state and what the products read are one: h gets both gradients.
+    fn backward<E: Element>(
+        params: &Gru<Tensor<E>>,
+        step: Step<'_, Self, E>,
+        d_next: &Hidden<Tensor<E>>,
+        grads: &mut Gru<Tensor<E>>,
+    ) -> (Tensor<E>, Hidden<Tensor<E>>) {
+        let state = step.state;
+        let (da, [carried, read]) = Self::backward_reading(params, step, state, d_next, grads);
+        (da, Hidden { h: carried.h + read.h })
     }
 
     /// ```text
@@ -123,12 +152,13 @@ impl Cell for Gru {
     ///
     /// The input half of the sums, W_ih x + b_ih, gets (da_r, da_z, da_n), the hidden half, W_hh h + b_hh,
     /// gets (da_r, da_z, dn_h), and h has one more path, straight through the update gate: dh = dh′ ⊙ z + …
-    fn backward<E: Element>(
+    fn backward_reading<E: Element>(
         params: &Gru<Tensor<E>>,
         Step { state, saved: Gates { r, z, n, n_h } }: Step<'_, Self, E>,
+        read: &Hidden<Tensor<E>>,
         d_next: &Hidden<Tensor<E>>,
         grads: &mut Gru<Tensor<E>>,
-    ) -> (Tensor<E>, Hidden<Tensor<E>>) {
+    ) -> (Tensor<E>, [Hidden<Tensor<E>>; 2]) {
         let (h, dh_next) = (&state.h, &d_next.h);
         let dn = dh_next * (1.0 - z);
         let dz = dh_next * (h - n);
@@ -140,7 +170,8 @@ impl Cell for Gru {
 
         let da = Tensor::concat(&[&da_r, &da_z, &da_n], 1); // [B, 3H]
         let db = Tensor::concat(&[&da_r, &da_z, &dn_h], 1); // [B, 3H]
-        let dh = affine_backward(&params.w_hh, h, &db, &mut grads.w_hh, grads.b_hh.as_mut());
-        (da, Hidden { h: dh_next * z + dh })
+        let d_read =
+            affine_backward(&params.w_hh, &read.h, &db, &mut grads.w_hh, grads.b_hh.as_mut());
+        (da, [Hidden { h: dh_next * z }, Hidden { h: d_read }])
     }
 }

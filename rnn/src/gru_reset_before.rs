@@ -79,8 +79,16 @@ impl Cell for GruResetBefore {
         x: Var<'t, E>,
         state: &Hidden<Var<'t, E>>,
     ) -> Hidden<Var<'t, E>> {
-        let h = state.h;
-        let gates = 2 * h.value().shape()[1]; // the rows of r and z
+        Self::step_reading(params, x, state, state)
+    }
+
+    fn step_reading<'t, E: Element>(
+        params: &GruResetBefore<Var<'t, E>>,
+        x: Var<'t, E>,
+        state: &Hidden<Var<'t, E>>,
+        read: &Hidden<Var<'t, E>>,
+    ) -> Hidden<Var<'t, E>> {
+        let gates = 2 * state.h.value().shape()[1]; // the rows of r and z
         let rows = |p: Var<'t, E>, candidate: bool| match candidate {
             false => p.slice(0, 0, gates),
             true => p.slice(0, gates, gates / 2 * 3),
@@ -90,12 +98,12 @@ impl Cell for GruResetBefore {
             affine_on_tape(rows(params.w_hh, candidate), h, b_hh)
         };
         let [r_x, z_x, n_x] = affine_on_tape(params.w_ih, x, params.b_ih).chunk(); // each [B, H]
-        let [r_h, z_h] = hidden(h, false).chunk(); // each [B, H]
+        let [r_h, z_h] = hidden(read.h, false).chunk(); // each [B, H]
 
         let r = (r_x + r_h).sigmoid();
         let z = (z_x + z_h).sigmoid();
-        let n = (n_x + hidden(r * h, true)).tanh();
-        Hidden { h: (1.0 - z) * n + z * h }
+        let n = (n_x + hidden(r * read.h, true)).tanh();
+        Hidden { h: (1.0 - z) * n + z * state.h }
     }
 
     fn input<E: Element>(params: &GruResetBefore<Tensor<E>>, xs: &Tensor<E>) -> Tensor<E> {
@@ -116,20 +124,40 @@ impl Cell for GruResetBefore {
         a: &Tensor<E>,
         state: &Hidden<Tensor<E>>,
     ) -> (Hidden<Tensor<E>>, Gates<E>) {
-        let h = &state.h;
+        Self::forward_reading(params, a, state, state)
+    }
+
+    fn forward_reading<E: Element>(
+        params: &GruResetBefore<Tensor<E>>,
+        a: &Tensor<E>,
+        Hidden { h }: &Hidden<Tensor<E>>,
+        Hidden { h: read }: &Hidden<Tensor<E>>,
+    ) -> (Hidden<Tensor<E>>, Gates<E>) {
         let [r_x, z_x, n_x] = a.chunk(); // each [B, H]
         let [w_rz, w_n] = halves(&params.w_hh);
         let [b_rz, b_n] = match &params.b_hh {
             Some(b_hh) => halves(b_hh).map(Some),
             None => [None, None],
         };
-        let [r_h, z_h] = affine(&w_rz, h, b_rz.as_ref()).chunk(); // each [B, H]
+        let [r_h, z_h] = affine(&w_rz, read, b_rz.as_ref()).chunk(); // each [B, H]
 
         let r = (r_x + r_h).sigmoid();
         let z = (z_x + z_h).sigmoid();
-        let n = (n_x + affine(&w_n, &(&r * h), b_n.as_ref())).tanh();
+        let n = (n_x + affine(&w_n, &(&r * read), b_n.as_ref())).tanh();
         let h_next = (1.0 - &z) * &n + &z * h;
         (Hidden { h: h_next }, Gates { r, z, n })
+    }
+
+    /// The state and what the products read are one: h gets both gradients.
+    fn backward<E: Element>(
+        params: &GruResetBefore<Tensor<E>>,
+        step: Step<'_, Self, E>,
+        d_next: &Hidden<Tensor<E>>,
+        grads: &mut GruResetBefore<Tensor<E>>,
+    ) -> (Tensor<E>, Hidden<Tensor<E>>) {
+        let state = step.state;
+        let (da, [carried, read]) = Self::backward_reading(params, step, state, d_next, grads);
+        (da, Hidden { h: carried.h + read.h })
     }
 
     /// ```text
@@ -142,30 +170,31 @@ impl Cell for GruResetBefore {
     /// Both halves of the sums get (da_r, da_z, da_n). The rows of W_hh saw two inputs, r and z the state h, n the
     /// state r ⊙ h: dW_hr = da_rᵀ h, dW_hz = da_zᵀ h, dW_hn = da_nᵀ (r ⊙ h). Four paths lead to h: through
     /// the update gate, through r ⊙ h, and through the products of r and z.
-    fn backward<E: Element>(
+    fn backward_reading<E: Element>(
         params: &GruResetBefore<Tensor<E>>,
         Step { state, saved: Gates { r, z, n } }: Step<'_, Self, E>,
+        Hidden { h: read }: &Hidden<Tensor<E>>,
         d_next: &Hidden<Tensor<E>>,
         grads: &mut GruResetBefore<Tensor<E>>,
-    ) -> (Tensor<E>, Hidden<Tensor<E>>) {
+    ) -> (Tensor<E>, [Hidden<Tensor<E>>; 2]) {
         let (h, dh_next) = (&state.h, &d_next.h);
         let [w_rz, w_n] = halves(&params.w_hh);
         let dn = dh_next * (1.0 - z);
         let dz = dh_next * (h - n);
         let da_n = dn * (1.0 - n * n);
         let drh = da_n.matmul(&w_n);
-        let da_r = &drh * h * r * (1.0 - r);
+        let da_r = &drh * read * r * (1.0 - r);
         let da_z = dz * z * (1.0 - z);
 
         let da = Tensor::concat(&[&da_r, &da_z, &da_n], 1); // [B, 3H]
         let da_rz = Tensor::concat(&[&da_r, &da_z], 1); // [B, 2H]
-        grads.w_hh.add_slice(0, 0, &da_rz.t().matmul(h));
-        grads.w_hh.add_slice(0, w_rz.shape()[0], &da_n.t().matmul(&(r * h)));
+        grads.w_hh.add_slice(0, 0, &da_rz.t().matmul(read));
+        grads.w_hh.add_slice(0, w_rz.shape()[0], &da_n.t().matmul(&(r * read)));
         if let Some(db_hh) = &mut grads.b_hh {
             *db_hh = &*db_hh + da.sum_over(&[0]);
         }
-        let dh = dh_next * z + drh * r + da_rz.matmul(&w_rz);
-        (da, Hidden { h: dh })
+        let d_read = drh * r + da_rz.matmul(&w_rz);
+        (da, [Hidden { h: dh_next * z }, Hidden { h: d_read }])
     }
 }
 

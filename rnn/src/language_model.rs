@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! x_t = onehot(s_t), or row s_t of a table (an embedding)
-//! h_t = cell(x_t, h_{t−1})
+//! h_t = stack(x_t, h_{t−1})                 one layer of a cell or several, in time
 //! scores_t = W h_t + b
 //! L = mean over t of −ln softmax(scores_t)[s_{t+1}]        nats a symbol; divide by ln 2 for bits
 //! ```
@@ -16,15 +16,16 @@ use rand::Rng;
 
 use crate::cell::{Cell, StateOf};
 use crate::linear::Linear;
+use crate::noise::Noise;
 use crate::seq::Seq;
-use crate::unroll::{Bptt, Trace, bptt, unroll, unroll_on_tape};
+use crate::stack::{Stack, StackBptt, StackOptions, StackTrace};
 
-/// One-hot or embedding, a cell, and a linear layer.
+/// One-hot or embedding, layers of a cell, and a linear layer.
 pub struct LanguageModel<C: Cell, L = ()> {
     /// The table of input vectors, [V, I]; none for one-hot inputs.
     pub embedding: Option<L>,
-    /// The cell's parameters.
-    pub rnn: C::Of<L>,
+    /// The layers of the cell.
+    pub rnn: Stack<C, L>,
     /// From hidden states to scores, [V, H].
     pub head: Linear<L>,
 }
@@ -33,7 +34,7 @@ impl<C: Cell> Family for LanguageModel<C> {
     type Of<L> = LanguageModel<C, L>;
 }
 
-/// Named as a PyTorch module with the parts `embedding`, `rnn` (of one layer) and `head` names them.
+/// Named as a PyTorch module with the parts `embedding`, `rnn` and `head` names them.
 impl<C: Cell, L> Params for LanguageModel<C, L> {
     type Leaf = L;
     type Family = LanguageModel<C>;
@@ -42,7 +43,7 @@ impl<C: Cell, L> Params for LanguageModel<C, L> {
         let embedding = self.embedding.as_ref();
         LanguageModel {
             embedding: embedding.map(|table| f(path.name("embedding.weight"), table)),
-            rnn: self.rnn.map_named(&path.inside("rnn").ending("_l0"), f),
+            rnn: self.rnn.map_named(&path.inside("rnn"), f),
             head: self.head.map_named(&path.inside("head"), f),
         }
     }
@@ -60,26 +61,46 @@ pub struct WindowGrad<C: Cell, E: Element> {
     pub loss: E,
     /// Its gradient in every parameter.
     pub grads: LanguageModel<C, Tensor<E>>,
-    /// The state after the window, to start the next one from.
-    pub last_state: StateOf<C, Tensor<E>>,
-    /// ‖∂L/∂h_t‖ for each step.
-    pub delta_norms: Vec<f64>,
+    /// The state of each layer after the window, to start the next one from.
+    pub last_states: Vec<StateOf<C, Tensor<E>>>,
+    /// ‖∂L/∂h_t‖ for each layer and each step.
+    pub delta_norms: Vec<Vec<f64>>,
 }
 
 impl<C: Cell> LanguageModel<C> {
-    /// Parameters for V symbols, drawn as PyTorch does; with inputs of `embedding` numbers a symbol,
-    /// or one-hot.
+    /// Parameters for V symbols and one layer of H units, drawn as PyTorch does; with inputs of `embedding` numbers a
+    /// symbol, or one-hot.
     pub fn init<E: Element>(
         vocab_size: usize,
         embedding: Option<usize>,
         hidden_size: usize,
         rng: &mut impl Rng,
     ) -> LanguageModel<C, Tensor<E>> {
-        LanguageModel {
-            embedding: embedding.map(|width| init::normal(&[vocab_size, width], 1.0, rng)),
-            rnn: C::init(embedding.unwrap_or(vocab_size), hidden_size, rng),
-            head: Linear::init(hidden_size, vocab_size, rng),
-        }
+        let options = StackOptions::new(embedding.unwrap_or(vocab_size), hidden_size);
+        Self::init_with(vocab_size, embedding.is_some(), &options, rng)
+    }
+
+    /// The same with layers of one's choice, whose input size is the width of the embedding, or V for one-hot inputs.
+    ///
+    /// # Panics
+    ///
+    /// If the inputs are one-hot and their size is not V, or the options make no stack.
+    #[track_caller]
+    pub fn init_with<E: Element>(
+        vocab_size: usize,
+        embedding: bool,
+        options: &StackOptions<C::Options>,
+        rng: &mut impl Rng,
+    ) -> LanguageModel<C, Tensor<E>> {
+        let width = options.input_size;
+        assert!(
+            embedding || width == vocab_size,
+            "language model: one-hot inputs of {vocab_size} symbols need an input size of {vocab_size}, not {width}"
+        );
+        let embedding = embedding.then(|| init::normal(&[vocab_size, width], 1.0, rng));
+        let rnn = Stack::init(options, rng);
+        let head = Linear::init(rnn.output_size(), vocab_size, rng);
+        LanguageModel { embedding, rnn, head }
     }
 }
 
@@ -89,9 +110,9 @@ impl<C: Cell, E: Element> LanguageModel<C, Tensor<E>> {
         self.head.weight.shape()[0]
     }
 
-    /// Zeros for `batch` texts.
-    pub fn zero_state(&self, batch: usize) -> StateOf<C, Tensor<E>> {
-        C::zero_state(&self.rnn, batch)
+    /// Zeros for `batch` texts, for each layer.
+    pub fn zero_states(&self, batch: usize) -> Vec<StateOf<C, Tensor<E>>> {
+        self.rnn.zero_states(batch)
     }
 
     /// The inputs x_t for T·B ids, [T, B, I].
@@ -104,7 +125,7 @@ impl<C: Cell, E: Element> LanguageModel<C, Tensor<E>> {
     ///
     /// If the number of ids is not a multiple of `batch`.
     #[track_caller]
-    pub fn embed(&self, ids: &[usize], batch: usize) -> Result<Seq<E>, Error> {
+    pub fn embed(&self, ids: &[usize], batch: usize) -> Result<Seq<Tensor<E>>, Error> {
         let rows = match &self.embedding {
             Some(table) => table.try_rows(ids)?,
             None => Tensor::try_one_hot(ids, self.vocab_size())?,
@@ -114,36 +135,48 @@ impl<C: Cell, E: Element> LanguageModel<C, Tensor<E>> {
         Ok(Seq::time_major(rows.reshape(&[seq_len, batch, width])))
     }
 
-    /// Runs the model over a window: the trace of the cell and the scores, [T·B, V].
+    /// Runs the model over a window: the trace of the layers and the scores, [T·B, V]. Without noise it is evaluation.
     ///
     /// # Errors
     ///
     /// If an id is not below V.
+    ///
+    /// # Panics
+    ///
+    /// If the states or the noise do not fit the layers.
+    #[track_caller]
     pub fn forward(
         &self,
         ids: &[usize],
-        state: &StateOf<C, Tensor<E>>,
-    ) -> Result<(Trace<C, E>, Tensor<E>), Error> {
-        let batch = C::output(state).shape()[0];
-        let trace = unroll(&self.rnn, &self.embed(ids, batch)?, state);
-        let scores = self.head.forward(&flat(&trace.outputs()));
+        states: &[StateOf<C, Tensor<E>>],
+        noise: Option<&Noise>,
+    ) -> Result<(StackTrace<C, E>, Tensor<E>), Error> {
+        let xs = self.embed(ids, rows::<C, _>(states).shape()[0])?;
+        let trace = self.rnn.unroll(&xs, Some(states), noise);
+        let scores = self.head.forward(trace.outputs.rows());
         Ok((trace, scores))
     }
 
     /// The loss of a window and its gradient, by hand: truncated backpropagation through time
-    /// when windows follow each other with the state carried over.
+    /// when windows follow each other with the states carried over.
     ///
     /// # Errors
     ///
     /// If an id or a target is not below V, or there are not as many targets as ids.
+    ///
+    /// # Panics
+    ///
+    /// If the states or the noise do not fit the layers.
+    #[track_caller]
     pub fn window_grad(
         &self,
         inputs: &[usize],
         targets: &[usize],
-        state: &StateOf<C, Tensor<E>>,
+        states: &[StateOf<C, Tensor<E>>],
+        noise: Option<&Noise>,
     ) -> Result<WindowGrad<C, E>, Error> {
-        let (trace, scores) = self.forward(inputs, state)?;
-        let outputs = trace.outputs(); // [T, B, H]
+        let (trace, scores) = self.forward(inputs, states, noise)?;
+        let outputs = trace.outputs.rows(); // [T·B, H]
 
         // The loss, and dL/dscores = (softmax − onehot) / (T·B).
         let op = CrossEntropy::new(targets);
@@ -152,49 +185,58 @@ impl<C: Cell, E: Element> LanguageModel<C, Tensor<E>> {
         let d_scores = d_scores.into_dense(scores.shape());
 
         // Through the head to ∂ℓ_t/∂h_t, and from there back in time.
-        let (head, d_outputs) = self.head.backward(&flat(&outputs), &d_scores);
-        let d_outputs = d_outputs.reshape(outputs.shape());
-        let Bptt { grads: rnn, d_xs, delta_norms, .. } =
-            bptt::<C, E>(&self.rnn, &trace, &d_outputs, None);
+        let (head, d_outputs) = self.head.backward(outputs, &d_scores);
+        let d_outputs = trace.outputs.map_rows(|_| d_outputs);
+        let StackBptt { grads: rnn, d_xs, delta_norms, .. } =
+            self.rnn.bptt(&trace, &d_outputs, None);
 
         // A row of the table gets the gradients of all places where its symbol stood.
         let embedding = self.embedding.as_ref().map(|table| {
             let mut d_table = Tensor::zeros(table.shape());
-            d_table.add_rows(inputs, &flat(&d_xs));
+            d_table.add_rows(inputs, d_xs.rows());
             d_table
         });
         let grads = LanguageModel { embedding, rnn, head };
-        let last_state = trace.last_state().map(Tensor::clone);
-        Ok(WindowGrad { loss: loss.item(), grads, last_state, delta_norms })
+        Ok(WindowGrad { loss: loss.item(), grads, last_states: trace.last, delta_norms })
     }
 }
 
 impl<'t, C: Cell, E: Element> LanguageModel<C, Var<'t, E>> {
-    /// The loss of a window on a tape: what [`LanguageModel::window_grad`] is checked against.
+    /// The loss of a window on a tape, by the engine that the options of the layers name.
     ///
     /// # Errors
     ///
     /// If an id or a target is not below V, or there are not as many targets as ids.
+    ///
+    /// # Panics
+    ///
+    /// If the states or the noise do not fit the layers.
     #[track_caller]
     pub fn loss_on_tape(
         &self,
         tape: &'t Tape<E>,
         inputs: &[usize],
         targets: &[usize],
-        state: &StateOf<C, Var<'t, E>>,
+        states: &[StateOf<C, Var<'t, E>>],
+        noise: Option<&Noise>,
     ) -> Result<Var<'t, E>, Error> {
-        let batch = C::output(state).value().shape()[0];
+        let batch = rows::<C, _>(states).shape()[0];
         let vocab_size = self.head.bias.value().elements();
-        let mut xs = Vec::with_capacity(inputs.len() / batch);
-        for ids in inputs.chunks(batch) {
-            xs.push(match self.embedding {
-                Some(table) => table.try_rows(ids)?,
-                None => tape.constant(Tensor::try_one_hot(ids, vocab_size)?),
-            });
-        }
-        let (outputs, _) = unroll_on_tape::<C, E>(&self.rnn, &xs, state);
-        self.head.on_tape(Var::concat(&outputs, 0)).try_cross_entropy(targets)
+        let xs = match self.embedding {
+            Some(table) => table.try_rows(inputs)?,
+            None => tape.constant(Tensor::try_one_hot(inputs, vocab_size)?),
+        };
+        let width = xs.shape()[1];
+        let xs = Seq::time_major(xs.reshape(&[inputs.len() / batch, batch, width]));
+        let out = self.rnn.on_tape(&xs, Some(states), noise);
+        self.head.on_tape(*out.outputs.rows()).try_cross_entropy(targets)
     }
+}
+
+/// What tells the number of rows of the states.
+#[track_caller]
+fn rows<C: Cell, L>(states: &[StateOf<C, L>]) -> &L {
+    C::output(states.first().expect("a state for each layer"))
 }
 
 /// The mean cross-entropy between scores [T·B, V] and targets, in nats a symbol.
@@ -205,12 +247,4 @@ impl<'t, C: Cell, E: Element> LanguageModel<C, Var<'t, E>> {
 pub fn cross_entropy<E: Element>(scores: &Tensor<E>, targets: &[usize]) -> Result<E, Error> {
     let op = CrossEntropy::new(targets);
     Ok(op.forward([scores])?.item())
-}
-
-/// [T, B, F] as [T·B, F].
-fn flat<E: Element>(steps: &Tensor<E>) -> Tensor<E> {
-    let [seq_len, batch, features] = steps.shape()[..] else {
-        unreachable!("a sequence has three axes");
-    };
-    steps.reshape(&[seq_len * batch, features])
 }

@@ -33,6 +33,7 @@
 //! ```
 
 // In reading order; each module uses only those above it.
+pub mod numbers;
 pub mod seq;
 pub mod cell;
 pub mod by_tape;
@@ -41,6 +42,7 @@ pub mod gru;
 pub mod lstm;
 pub mod gru_reset_before;
 pub mod lstm_variant;
+pub mod walk;
 pub mod unroll;
 pub mod scan;
 pub mod by_scan;
@@ -48,6 +50,9 @@ pub mod min_gru;
 pub mod min_lstm;
 pub mod init;
 pub mod onnx;
+pub mod explicit;
+pub mod noise;
+pub mod stack;
 pub mod linear;
 pub mod language_model;
 pub mod data;
@@ -69,7 +74,9 @@ pub use lstm::{Lstm, LstmState};
 pub use lstm_variant::LstmVariant;
 pub use min_gru::MinGru;
 pub use min_lstm::MinLstm;
+pub use noise::Noise;
 pub use seq::Seq;
+pub use stack::{Directions, Engine, Merge, Output, Stack, StackOptions, Zoneout};
 pub use unroll::{Bptt, Trace, bptt, unroll, unroll_on_tape};
 pub use vanilla::{Nonlinearity, Vanilla};
 

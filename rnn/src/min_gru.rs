@@ -128,6 +128,7 @@ impl Space {
 
 impl Cell for MinGru {
     const NAME: &'static str = "min_gru";
+    const MULTIPLIES_H: bool = false;
     type Options = MinOptions;
     type State = Hidden;
     type Saved<E: Element> = Gates<E>;

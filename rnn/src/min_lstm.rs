@@ -64,6 +64,7 @@ fn log_ratio<E: Element>(a_i: &Tensor<E>, a_f: &Tensor<E>) -> Tensor<E> {
 
 impl Cell for MinLstm {
     const NAME: &'static str = "min_lstm";
+    const MULTIPLIES_H: bool = false;
     type Options = MinOptions;
     type State = Hidden;
     type Saved<E: Element> = Gates<E>;

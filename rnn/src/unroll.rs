@@ -10,28 +10,44 @@
 //! step t + 1, to which h_t was an input. Dropping the second (`dhnext` in many codes) gives a gradient
 //! that still trains, only not over time.
 //!
+//! What else may happen on the way (rows that end, the other direction, noise) is the [`Walk`]'s business.
+//!
 //! Source: Werbos 1990, "Backpropagation Through Time: What It Does and How to Do It".
 
 use autograd::{Element, Params, Tensor, Var};
 
 use crate::cell::{Cell, StateOf, Step};
+use crate::numbers::Numbers;
 use crate::seq::Seq;
+use crate::walk::{Stride, Walk};
 
 /// All that happened in a forward pass: every state and what each step saved.
 pub struct Trace<C: Cell, E: Element> {
     /// The inputs.
-    pub xs: Seq<E>,
-    /// The T + 1 states, the initial one first: step t goes from `states[t]` to `states[t + 1]`.
+    pub xs: Seq<Tensor<E>>,
+    /// How the steps were taken.
+    pub walk: Walk,
+    /// The T + 1 states, each of the whole batch, the initial one first: the k-th step to be taken goes from
+    /// `states[k]` to `states[k + 1]`. It is step k, or in reverse T − 1 − k.
     pub states: Vec<StateOf<C, Tensor<E>>>,
     /// What each of the T steps saved for its way back.
     pub saved: Vec<C::Saved<E>>,
 }
 
 impl<C: Cell, E: Element> Trace<C, E> {
-    /// h_t after each step, [T, B, H].
+    /// h_t after each step, [T, B, H]; zeros behind the end of a row.
     pub fn outputs(&self) -> Tensor<E> {
-        let outputs: Vec<_> = self.states[1..].iter().map(|s| C::output(s).clone()).collect();
-        stack(&outputs, C::output(&self.states[0]).shape())
+        self.output_seq().steps()
+    }
+
+    /// h_t after each step, arranged as the inputs are.
+    pub fn output_seq(&self) -> Seq<Tensor<E>> {
+        let h_of = |(t, state): (usize, &StateOf<C, Tensor<E>>)| {
+            let [start, end] = self.xs.place(t);
+            C::output(state).part(0, end - start)
+        };
+        let hs = self.walk.order(&self.xs).zip(&self.states[1..]).map(h_of).collect();
+        in_order(&self.xs, &self.walk, hs, C::output(&self.states[0]))
     }
 
     /// The state after the last step: what the next window of a text starts from.
@@ -40,12 +56,19 @@ impl<C: Cell, E: Element> Trace<C, E> {
     }
 }
 
-/// Tensors of this shape as entries of a new first axis; there may be none.
-fn stack<E: Element>(tensors: &[Tensor<E>], shape: &[usize]) -> Tensor<E> {
-    match tensors {
-        [] => Tensor::zeros(&[&[0], shape].concat()),
-        _ => Tensor::stack(tensors),
+/// What was found at each step, in the order in which the steps were taken, as one sequence. There may be no steps:
+/// then `like` tells the number of features.
+#[track_caller]
+fn in_order<L: Numbers, X>(xs: &Seq<X>, walk: &Walk, found: Vec<L>, like: &L) -> Seq<L> {
+    let mut found = found;
+    if walk.reverse {
+        found.reverse();
     }
+    let rows = match &found[..] {
+        [] => like.part(0, 0),
+        _ => L::joined(&found, 0),
+    };
+    xs.arrangement().filled(rows)
 }
 
 /// Runs a cell over a sequence by hand, and keeps everything.
@@ -58,29 +81,56 @@ fn stack<E: Element>(tensors: &[Tensor<E>], shape: &[usize]) -> Tensor<E> {
 #[track_caller]
 pub fn unroll<C: Cell, E: Element>(
     params: &C::Of<Tensor<E>>,
-    xs: &Seq<E>,
+    xs: &Seq<Tensor<E>>,
     initial: &StateOf<C, Tensor<E>>,
 ) -> Trace<C, E> {
-    let inputs = xs.map_flat(|rows| C::input(params, rows)); // a_t for all t, in one product
+    unroll_along(params, xs, initial, Walk::default())
+}
+
+/// As [`unroll()`], on a walk.
+///
+/// The rows of the state stand in the order of the rows of `xs`, which is another one if it is packed.
+///
+/// # Panics
+///
+/// If the shapes do not fit the parameters, with the sentence of the product that found it.
+#[track_caller]
+pub fn unroll_along<C: Cell, E: Element>(
+    params: &C::Of<Tensor<E>>,
+    xs: &Seq<Tensor<E>>,
+    initial: &StateOf<C, Tensor<E>>,
+    walk: Walk,
+) -> Trace<C, E> {
+    let inputs = C::input(params, xs.rows()); // a_t for all t, in one product
     let mut states = vec![initial.map(Tensor::clone)];
     let mut saved = Vec::with_capacity(xs.seq_len());
-    for t in 0..xs.seq_len() {
-        let (next, kept) = C::forward(params, &inputs.step(t), &states[t]);
+    for t in walk.order(xs) {
+        let old = states.last().expect("at least the initial state");
+        let [start, end] = xs.place(t);
+        let a = inputs.slice(0, start, end);
+        let stride = Stride::new(&walk, xs, t);
+        let part = stride.part::<C::State, _>(old);
+        let state = part.as_ref().unwrap_or(old);
+        let (new, kept) = match stride.read::<C::State, _>(state) {
+            Some(read) => C::forward_reading(params, &a, state, &read),
+            None => C::forward(params, &a, state),
+        };
+        let next = stride.settle::<C::State, _>(old, new);
         states.push(next);
         saved.push(kept);
     }
-    Trace { xs: xs.clone(), states, saved }
+    Trace { xs: xs.clone(), walk, states, saved }
 }
 
 /// What backpropagation through time found.
 pub struct Bptt<C: Cell, E: Element> {
     /// The gradient of the loss in every parameter.
     pub grads: C::Of<Tensor<E>>,
-    /// In the inputs, [T, B, I].
+    /// In the inputs, [T, B, I]; 0 in padding.
     pub d_xs: Tensor<E>,
     /// In the initial state.
     pub d_initial: StateOf<C, Tensor<E>>,
-    /// ‖δ_t‖ = ‖∂L/∂h_t‖ for each step, over the whole batch: where the gradient goes in time.
+    /// ‖δ_t‖ = ‖∂L/∂h_t‖ for each step, over the rows that take it: where the gradient goes in time.
     pub delta_norms: Vec<f64>,
 }
 
@@ -99,31 +149,105 @@ pub fn bptt<C: Cell, E: Element>(
     d_outputs: &Tensor<E>,
     d_last: Option<&StateOf<C, Tensor<E>>>,
 ) -> Bptt<C, E> {
-    let seq_len = trace.xs.seq_len();
+    let Trace { xs, walk, states, saved } = trace;
+    let d_outputs = like(xs, d_outputs);
+    let passed = Passed { xs, walk, states, saved };
+    let BpttRows { grads, d_xs, d_initial, delta_norms } =
+        bptt_along::<C, E>(params, passed, d_outputs.rows(), d_last);
+    Bptt { grads, d_xs: d_xs.steps(), d_initial, delta_norms }
+}
+
+/// Steps [T, B, F] arranged as `xs` is.
+#[track_caller]
+pub(crate) fn like<E: Element>(xs: &Seq<Tensor<E>>, steps: &Tensor<E>) -> Seq<Tensor<E>> {
+    let steps = Seq::time_major(steps.clone());
+    match xs.lengths().map(|lengths| steps.with_lengths(lengths)) {
+        None => steps,
+        Some(Err(error)) => panic!("bptt: {error}"),
+        Some(Ok(padded)) if xs.is_packed() => padded.packed(),
+        Some(Ok(padded)) => padded,
+    }
+}
+
+/// A [`Trace`] whose parts are kept elsewhere.
+pub(crate) struct Passed<'a, C: Cell, E: Element> {
+    pub(crate) xs: &'a Seq<Tensor<E>>,
+    pub(crate) walk: &'a Walk,
+    pub(crate) states: &'a [StateOf<C, Tensor<E>>],
+    pub(crate) saved: &'a [C::Saved<E>],
+}
+
+/// A [`Bptt`] whose gradient in the inputs is arranged as they are.
+pub(crate) struct BpttRows<C: Cell, E: Element> {
+    pub(crate) grads: C::Of<Tensor<E>>,
+    pub(crate) d_xs: Seq<Tensor<E>>,
+    pub(crate) d_initial: StateOf<C, Tensor<E>>,
+    pub(crate) delta_norms: Vec<f64>,
+}
+
+/// As [`bptt`], with the rows of the gradients arranged as those of the inputs, and zeros in padding.
+#[track_caller]
+pub(crate) fn bptt_along<C: Cell, E: Element>(
+    params: &C::Of<Tensor<E>>,
+    Passed { xs, walk, states, saved }: Passed<'_, C, E>,
+    d_outputs: &Tensor<E>,
+    d_last: Option<&StateOf<C, Tensor<E>>>,
+) -> BpttRows<C, E> {
     let mut grads = params.zeros_like();
-    let mut d_inputs = Vec::with_capacity(seq_len);
-    let mut delta_norms = vec![0.0; seq_len];
+    let mut d_inputs = Vec::with_capacity(saved.len());
+    let mut delta_norms = vec![0.0; xs.seq_len()];
     let mut d_state = match d_last {
         Some(d_last) => d_last.map(Tensor::clone),
-        None => trace.last_state().zeros_like(),
+        None => states[0].zeros_like(),
     };
-    for t in (0..seq_len).rev() {
+    let steps: Vec<usize> = walk.order(xs).collect();
+    for (k, &t) in steps.iter().enumerate().rev() {
+        let [start, end] = xs.place(t);
         let dh = C::output_mut(&mut d_state);
-        *dh = &*dh + d_outputs.entry(t);
-        delta_norms[t] = dh.norm();
-        let step = Step { state: &trace.states[t], saved: &trace.saved[t] };
-        let (da, d_previous) = C::backward(params, step, &d_state, &mut grads);
+        add_rows(dh, &d_outputs.slice(0, start, end));
+
+        let stride = Stride::new(walk, xs, t);
+        let part = stride.taken::<C::State, _>(&d_state);
+        let taken = part.as_ref().unwrap_or(&d_state);
+        delta_norms[t] = C::output(taken).norm();
+        let fresh = stride.fresh::<C::State, _>(taken);
+        let d_next = fresh.as_ref().unwrap_or(taken);
+
+        let part = stride.part::<C::State, _>(&states[k]);
+        let state = part.as_ref().unwrap_or(&states[k]);
+        let (da, through) = match stride.read::<C::State, _>(state) {
+            Some(read) => {
+                let step = Step { state, saved: &saved[k] };
+                let (da, [mut through, mut d_read]) =
+                    C::backward_reading(params, step, &read, d_next, &mut grads);
+                stride.read_back::<C::State, _>(&mut d_read);
+                through.add_assign(&d_read);
+                (da, through)
+            }
+            None => C::backward(params, Step { state, saved: &saved[k] }, d_next, &mut grads),
+        };
         d_inputs.push(da);
+        let d_previous = stride.settle_back::<C::State, _>(&d_state, taken, through);
         d_state = d_previous;
     }
-    let mut d_xs = Tensor::zeros(trace.xs.steps().shape());
-    if seq_len > 0 {
-        let d_inputs: Vec<_> = d_inputs.iter().rev().collect();
-        let d_inputs = Tensor::concat(&d_inputs, 0); // [T·B, A]
-        let rows = C::input_backward(params, &trace.xs.flat(), &d_inputs, &mut grads);
-        d_xs = rows.reshape(d_xs.shape());
+    let d_xs = match d_inputs.is_empty() {
+        true => Tensor::zeros(xs.rows().shape()),
+        false => {
+            let backwards = Walk { reverse: !walk.reverse, ..Walk::default() };
+            let d_inputs = in_order(xs, &backwards, d_inputs, d_outputs); // [N, A]
+            C::input_backward(params, xs.rows(), d_inputs.rows(), &mut grads)
+        }
+    };
+    let d_xs = xs.arrangement().filled(d_xs);
+    BpttRows { grads, d_xs, d_initial: d_state, delta_norms }
+}
+
+/// Adds to the first rows of a tensor.
+fn add_rows<E: Element>(sum: &mut Tensor<E>, rows: &Tensor<E>) {
+    match sum.shape() == rows.shape() {
+        true => *sum = &*sum + rows,
+        false => sum.add_slice(0, 0, rows),
     }
-    Bptt { grads, d_xs, d_initial: d_state, delta_norms }
 }
 
 /// Runs a cell over the steps x_t, each [B, I], on a tape. Returns h_t after each step and the last state.
@@ -140,4 +264,31 @@ pub fn unroll_on_tape<'t, C: Cell, E: Element>(
         outputs.push(*C::output(&state));
     }
     (outputs, state)
+}
+
+/// As [`unroll_on_tape`], on a walk. Returns h_t arranged as the inputs are, and the last state.
+#[track_caller]
+pub fn unroll_on_tape_along<'t, C: Cell, E: Element>(
+    params: &C::Of<Var<'t, E>>,
+    xs: &Seq<Var<'t, E>>,
+    initial: &StateOf<C, Var<'t, E>>,
+    walk: &Walk,
+) -> (Seq<Var<'t, E>>, StateOf<C, Var<'t, E>>) {
+    let mut old = initial.map(Var::clone);
+    let mut outputs = Vec::with_capacity(xs.seq_len());
+    for t in walk.order(xs) {
+        let stride = Stride::new(walk, xs, t);
+        let part = stride.part::<C::State, _>(&old);
+        let state = part.as_ref().unwrap_or(&old);
+        let new = match stride.read::<C::State, _>(state) {
+            Some(read) => C::step_reading(params, xs.step(t), state, &read),
+            None => C::step(params, xs.step(t), state),
+        };
+        let next = stride.settle::<C::State, _>(&old, new);
+        old = next;
+        let [start, end] = xs.place(t);
+        outputs.push(C::output(&old).part(0, end - start));
+    }
+    let outputs = in_order(xs, walk, outputs, C::output(&old));
+    (outputs, old)
 }

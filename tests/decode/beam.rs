@@ -209,12 +209,12 @@ fn a_language_model_is_searched_as_if_each_text_were_read_alone() {
             ..model
         };
         let from_zero = Told::new(4, |read: &[usize]| {
-            let (_, scores) = model.forward(read, &model.zero_state(1)).expect("known symbols");
+            let (_, scores) = model.forward(read, &model.zero_states(1), None).expect("known symbols");
             scores.entry(read.len() - 1).data().to_vec()
         });
         let stop = Stop { eos: Some(0), max_len: 8 };
         let beam = Beam::width(5).unwrap().n_best(5).unwrap().alpha(0.6).unwrap();
-        let found = beam_search(&model, &[1, 2, 3], model.zero_state(1), &beam, stop).unwrap();
+        let found = beam_search(&model, &[1, 2, 3], model.zero_states(1), &beam, stop).unwrap();
         let wanted = beam_search(&from_zero, &[1, 2, 3], unread(1), &beam, stop).unwrap();
         assert_eq!(found.len(), 5);
         for (found, wanted) in found.iter().zip(wanted) {

@@ -93,14 +93,14 @@ fn a_language_model_writes_the_same_in_a_batch<C: Cell>() {
     for embedding in [None, Some(3)] {
         let model = LanguageModel::<C>::init::<f64>(4, embedding, 6, &mut rng(5));
         let from_zero = |read: &[usize]| {
-            let (_, scores) = model.forward(read, &model.zero_state(1)).expect("known symbols");
+            let (_, scores) = model.forward(read, &model.zero_states(1), None).expect("known symbols");
             scores.entry(read.len() - 1).data().to_vec()
         };
         let decoding = Decoding::temperature(1.2).unwrap();
         let stop = Stop { eos: Some(0), max_len: 12 };
         let prompts = [vec![1, 2, 3], vec![3], vec![2, 0]];
         let texts =
-            generate(&model, &prompts, model.zero_state(3), &decoding, stop, &mut rngs(6, 3))
+            generate(&model, &prompts, model.zero_states(3), &decoding, stop, &mut rngs(6, 3))
                 .unwrap();
         for (row, (prompt, text)) in prompts.iter().zip(texts).enumerate() {
             let mut rng = rng(6 + row as u64);

@@ -125,6 +125,6 @@ fn scores_of_a_wrong_shape_are_the_fault_of_the_model() {
 fn a_batch_without_a_generator_for_each_row_is_the_fault_of_the_caller() {
     let model = LanguageModel::<Gru>::init::<f32>(3, None, 4, &mut rng(0));
     let stop = Stop { eos: None, max_len: 5 };
-    let state = model.zero_state(2);
+    let state = model.zero_states(2);
     let _ = generate(&model, &[[0], [1]], state, &Decoding::greedy(), stop, &mut [rng(0)]);
 }

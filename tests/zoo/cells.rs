@@ -317,7 +317,7 @@ impl<C: ByHand, E: Element> OpMany<E> for Sequence<C> {
 }
 
 /// The parameters, the sequence and the initial state.
-type Parts<C, E> = (<C as Family>::Of<Tensor<E>>, Seq<E>, StateOf<C, Tensor<E>>);
+type Parts<C, E> = (<C as Family>::Of<Tensor<E>>, Seq<Tensor<E>>, StateOf<C, Tensor<E>>);
 
 impl<C: ByHand> Sequence<C> {
     /// What is in a list of inputs.

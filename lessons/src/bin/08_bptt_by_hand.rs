@@ -42,7 +42,7 @@ fn main() -> ExitCode {
 /// A sequence, a cell, and a loss L = Σ_t ⟨weights_t, h_t⟩: every step has a say.
 struct Problem<C: Cell> {
     params: C::Of<Tensor<f64>>,
-    xs: Seq<f64>,
+    xs: Seq<Tensor<f64>>,
     weights: Tensor<f64>,
 }
 

@@ -189,13 +189,13 @@ where
         let Window { inputs, targets, fresh } = streams.next_window();
         let shards = shards(&inputs, &targets, args.streams);
         if fresh || states.is_empty() {
-            states = shards.iter().map(|shard| model.zero_state(shard.rows)).collect();
+            states = shards.iter().map(|shard| model.zero_states(shard.rows)).collect();
         }
         // Each group of streams on its own; the state goes on, the gradient stops: truncated BPTT.
         let found: Vec<_> = shards
             .par_iter()
             .zip(&states)
-            .map(|(shard, state)| model.window_grad(&shard.inputs, &shard.targets, state))
+            .map(|(shard, states)| model.window_grad(&shard.inputs, &shard.targets, states, None))
             .collect::<Result<_, _>>()?;
         let mut grads = model.zeros_like();
         let mut loss = 0.0;
@@ -204,7 +204,7 @@ where
             let share = shard.rows as f32 / args.streams as f32;
             grads.add_assign(&found.grads.map(|gradient| gradient * f64::from(share)));
             loss += share * found.loss;
-            states.push(found.last_state);
+            states.push(found.last_states);
         }
         clip_grad_norm(&mut grads, args.clip)?;
         *adam.lr() = args.lr * (1.0 - step as f64 / args.steps as f64);
@@ -280,15 +280,15 @@ fn shards(inputs: &[usize], targets: &[usize], streams: usize) -> Vec<Shard> {
 
 /// The mean of −log₂ p over a text, read from a state of zeros that is carried through.
 fn validate<C: Cell>(model: &LanguageModel<C, Tensor<f32>>, text: &[usize]) -> Result<f64> {
-    let mut state = model.zero_state(1);
+    let mut states = model.zero_states(1);
     let mut nats = 0.0;
     for start in (0..text.len() - 1).step_by(1000) {
         let end = (text.len() - 1).min(start + 1000);
-        let (trace, scores) = model.forward(&text[start..end], &state)?;
+        let (trace, scores) = model.forward(&text[start..end], &states, None)?;
         let targets = &text[start + 1..=end];
         let mean = cross_entropy(&scores, targets)?;
         nats += f64::from(mean) * targets.len() as f64;
-        state = trace.last_state().map(Tensor::clone);
+        states = trace.last;
     }
     Ok(nats / (text.len() - 1) as f64 / std::f64::consts::LN_2)
 }
@@ -302,15 +302,15 @@ fn write<C: Cell>(
 ) -> Result<String> {
     let mut rng = ChaCha8Rng::seed_from_u64(args.options.seed);
     let mut input = prompt(args, vocabulary)?;
-    let mut state = model.zero_state(1);
+    let mut states = model.zero_states(1);
     let mut written = input.clone();
     for _ in 0..args.length {
-        let (trace, scores) = model.forward(&input, &state)?;
+        let (trace, scores) = model.forward(&input, &states, None)?;
         let last = scores.entry(input.len() - 1);
         let next = try_pick(last.data(), decoding, &mut rng)?;
         written.push(next);
         input = vec![next];
-        state = trace.last_state().map(Tensor::clone);
+        states = trace.last;
     }
     Ok(vocabulary.decode(&written))
 }

@@ -68,19 +68,20 @@ pub trait NextSymbol {
 
 impl<C: Cell, E: Element> NextSymbol for LanguageModel<C, Tensor<E>> {
     type Element = E;
-    type State = StateOf<C, Tensor<E>>;
+    /// One state a layer.
+    type State = Vec<StateOf<C, Tensor<E>>>;
 
     fn vocab_size(&self) -> usize {
         self.vocab_size()
     }
 
     fn step(&self, last: &[usize], state: &Self::State) -> Result<(Tensor<E>, Self::State), Error> {
-        let (trace, scores) = self.forward(last, state)?;
-        Ok((scores, trace.last_state().map(Tensor::clone)))
+        let (trace, scores) = self.forward(last, state, None)?;
+        Ok((scores, trace.last))
     }
 
     fn select(&self, state: &Self::State, rows: &[usize]) -> Self::State {
-        state.map(|part| part.rows(rows))
+        state.iter().map(|layer| layer.map(|part| part.rows(rows))).collect()
     }
 }
 
