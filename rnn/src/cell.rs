@@ -8,7 +8,7 @@
 //! `Gru<Var>` their places on a tape, and `Gru<Tensor<f32>>` again their gradients.
 //!
 //! Whoever implements [`Cell`] gets layers, unrolling, backpropagation through time, models and
-//! the gradient checks. The equations on the tape are enough: [`by_tape!`](crate::by_tape) derives the rest of the
+//! the gradient checks. The equations on the tape are enough: [`by_tape!`](crate::by_tape!) derives the rest of the
 //! trait from them.
 
 use std::fmt::Debug;
@@ -138,6 +138,18 @@ pub trait Cell: Family {
         grads: &mut Self::Of<Tensor<E>>,
     ) -> Tensor<E>;
 
+    /// The gates in what a step kept, by name, each [B, ·] between 0 and 1: what histograms look at. None, for
+    /// a cell that does not name them.
+    fn gates<E: Element>(_saved: &Self::Saved<E>) -> Vec<(String, &Tensor<E>)> {
+        Vec::new()
+    }
+
+    /// How many bytes a step keeps for its way back, with B rows, beside the states themselves: what a memory budget
+    /// is divided by. For a cell that does not say, all those on the tape of one step: an upper bound.
+    fn saved_bytes<E: Element>(params: &Self::Of<Tensor<E>>, batch: usize) -> usize {
+        crate::by_tape::bytes::<Self, E>(params, batch)
+    }
+
     /// The rest of a step by hand, from a [B, A]: the next state, and what the backward step needs.
     fn forward<E: Element>(
         params: &Self::Of<Tensor<E>>,
@@ -176,6 +188,14 @@ impl Default for Biased {
     fn default() -> Self {
         Self { bias: true }
     }
+}
+
+/// The bytes of a tensor of so many elements: those, the tensor itself, and what keeps count of its users.
+pub fn tensor_bytes<E: Element>(elements: usize) -> usize {
+    size_of::<Tensor<E>>()
+        + size_of::<Vec<E>>()
+        + 2 * size_of::<usize>()
+        + elements * size_of::<E>()
 }
 
 /// y = x Wᵀ + b on a tape; b may be absent.
