@@ -12,3 +12,5 @@ mod laws;
 mod long;
 mod op_table;
 mod layers;
+mod bptt;
+mod diagnostics;

@@ -20,7 +20,7 @@
 //! ```
 //!
 //! A cell is one file: its equations, its step on the tape ([`Cell::step`]), and its step by hand,
-//! forward and backward. [`unroll()`] and [`bptt`] are the loops over time. Parameters carry PyTorch's
+//! forward and backward. [`unroll()`] and [`bptt()`] are the loops over time. Parameters carry PyTorch's
 //! names, shapes and row order.
 
 // In reading order; each module uses only those above it.
@@ -31,6 +31,9 @@ pub mod vanilla;
 pub mod gru;
 pub mod lstm;
 pub mod unroll;
+pub mod deep;
+pub mod bptt;
+pub mod diagnostics;
 pub mod linear;
 pub mod language_model;
 pub mod text;
@@ -40,6 +43,7 @@ pub mod checkpoint;
 
 pub use autograd; // for `by_tape!`
 pub use cell::{Cell, Hidden, State, StateOf};
+pub use deep::{Deep, DeepOptions, DeepState};
 pub use gru::Gru;
 pub use language_model::LanguageModel;
 pub use linear::Linear;

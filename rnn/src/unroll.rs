@@ -12,6 +12,8 @@
 //!
 //! Source: Werbos 1990, "Backpropagation Through Time: What It Does and How to Do It".
 
+use std::ops::Range;
+
 use autograd::{Element, Params, Tensor, Var};
 
 use crate::cell::{Cell, StateOf, Step};
@@ -72,6 +74,18 @@ pub fn unroll<C: Cell, E: Element>(
     Trace { xs: xs.clone(), states, saved }
 }
 
+/// The state after the last step, with nothing kept of the way there.
+#[track_caller]
+pub(crate) fn advance<C: Cell, E: Element>(
+    params: &C::Of<Tensor<E>>,
+    xs: &Seq<E>,
+    initial: &StateOf<C, Tensor<E>>,
+) -> StateOf<C, Tensor<E>> {
+    let inputs = xs.map_flat(|rows| C::input(params, rows));
+    let first = initial.map(Tensor::clone);
+    (0..xs.seq_len()).fold(first, |state, t| C::forward(params, &inputs.step(t), &state).0)
+}
+
 /// What backpropagation through time found.
 pub struct Bptt<C: Cell, E: Element> {
     /// The gradient of the loss in every parameter.
@@ -99,31 +113,74 @@ pub fn bptt<C: Cell, E: Element>(
     d_outputs: &Tensor<E>,
     d_last: Option<&StateOf<C, Tensor<E>>>,
 ) -> Bptt<C, E> {
-    let seq_len = trace.xs.seq_len();
+    check_d_outputs(trace, d_outputs);
     let mut grads = params.zeros_like();
-    let mut d_inputs = Vec::with_capacity(seq_len);
-    let mut delta_norms = vec![0.0; seq_len];
+    let steps = 0..trace.xs.seq_len();
+    let d_output = |t, _: &Tensor<E>| Some(d_outputs.entry(t));
+    let Swept { d_xs, d_initial, delta_norms } =
+        sweep(params, trace, steps, d_output, d_last, &mut grads);
+    Bptt { grads, d_xs, d_initial, delta_norms }
+}
+
+/// Asserts that there is one ∂ℓ_t/∂h_t for each step of a trace, of the shape of h_t.
+#[track_caller]
+pub(crate) fn check_d_outputs<C: Cell, E: Element>(trace: &Trace<C, E>, d_outputs: &Tensor<E>) {
+    let outputs = [&[trace.xs.seq_len()], C::output(&trace.states[0]).shape()].concat();
+    let found = d_outputs.shape();
+    assert!(found == outputs, "bptt: d_outputs {found:?} must have the outputs' shape {outputs:?}");
+}
+
+/// What a sweep over some steps found beside the gradients of the parameters.
+pub(crate) struct Swept<C: Cell, E: Element> {
+    /// The gradient in the inputs of these steps, [n, B, I].
+    pub(crate) d_xs: Tensor<E>,
+    /// In the state before them.
+    pub(crate) d_initial: StateOf<C, Tensor<E>>,
+    /// ‖δ_t‖ for each of them.
+    pub(crate) delta_norms: Vec<f64>,
+}
+
+/// The loop itself, over some steps of a trace: adds to the gradients of the parameters.
+///
+/// `d_output(t, h_t)` returns ∂ℓ_t/∂h_t, with t counted in the trace, or nothing where the loss does not look.
+#[track_caller]
+pub(crate) fn sweep<C: Cell, E: Element>(
+    params: &C::Of<Tensor<E>>,
+    trace: &Trace<C, E>,
+    steps: Range<usize>,
+    mut d_output: impl FnMut(usize, &Tensor<E>) -> Option<Tensor<E>>,
+    d_last: Option<&StateOf<C, Tensor<E>>>,
+    grads: &mut C::Of<Tensor<E>>,
+) -> Swept<C, E> {
+    let xs = trace.xs.steps().slice(0, steps.start, steps.end);
+    let mut d_inputs: Option<Tensor<E>> = None; // [n·B, A], filled from its end
+    let mut delta_norms = vec![0.0; steps.len()];
     let mut d_state = match d_last {
         Some(d_last) => d_last.map(Tensor::clone),
-        None => trace.last_state().zeros_like(),
+        None => trace.states[steps.end].zeros_like(),
     };
-    for t in (0..seq_len).rev() {
+    for t in steps.clone().rev() {
         let dh = C::output_mut(&mut d_state);
-        *dh = &*dh + d_outputs.entry(t);
-        delta_norms[t] = dh.norm();
+        if let Some(direct) = d_output(t, C::output(&trace.states[t + 1])) {
+            let (found, h) = (direct.shape(), dh.shape());
+            assert!(found == h, "bptt: ∂ℓ/∂h at step {t} is {found:?}, but h is {h:?}");
+            *dh = &*dh + direct;
+        }
+        delta_norms[t - steps.start] = dh.norm();
         let step = Step { state: &trace.states[t], saved: &trace.saved[t] };
-        let (da, d_previous) = C::backward(params, step, &d_state, &mut grads);
-        d_inputs.push(da);
+        let (da, d_previous) = C::backward(params, step, &d_state, grads);
+        let all = d_inputs
+            .get_or_insert_with(|| Tensor::zeros(&[steps.len() * da.shape()[0], da.shape()[1]]));
+        let place = (t - steps.start) * da.elements();
+        all.data_mut()[place..][..da.elements()].copy_from_slice(da.data());
         d_state = d_previous;
     }
-    let mut d_xs = Tensor::zeros(trace.xs.steps().shape());
-    if seq_len > 0 {
-        let d_inputs: Vec<_> = d_inputs.iter().rev().collect();
-        let d_inputs = Tensor::concat(&d_inputs, 0); // [T·B, A]
-        let rows = C::input_backward(params, &trace.xs.flat(), &d_inputs, &mut grads);
+    let mut d_xs = Tensor::zeros(xs.shape());
+    if let Some(d_inputs) = d_inputs {
+        let rows = C::input_backward(params, &Seq::time_major(xs).flat(), &d_inputs, grads);
         d_xs = rows.reshape(d_xs.shape());
     }
-    Bptt { grads, d_xs, d_initial: d_state, delta_norms }
+    Swept { d_xs, d_initial: d_state, delta_norms }
 }
 
 /// Runs a cell over the steps x_t, each [B, I], on a tape. Returns h_t after each step and the last state.
