@@ -25,3 +25,5 @@ mod onnx;
 mod projection;
 mod init;
 mod own_cell;
+mod bptt;
+mod diagnostics;

@@ -154,6 +154,11 @@ impl<E: Element> Tape<E> {
         self.nodes.borrow().len()
     }
 
+    /// The number of numbers that the nodes hold together.
+    pub fn elements(&self) -> usize {
+        self.nodes.borrow().iter().map(|node| node.value.elements()).sum()
+    }
+
     /// Whether nothing was recorded.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -18,6 +18,7 @@ use rand::Rng;
 
 use crate::cell::{
     Biased, Cell, Hidden, Sizes, Step, affine, affine_backward, affine_on_tape, init_params,
+    tensor_bytes,
 };
 
 /// The gated recurrent unit: its parameters, or whatever stands in their place.
@@ -104,6 +105,14 @@ impl Cell for Gru {
         grads: &mut Gru<Tensor<E>>,
     ) -> Tensor<E> {
         affine_backward(&params.w_ih, xs, da, &mut grads.w_ih, grads.b_ih.as_mut())
+    }
+
+    fn gates<E: Element>(saved: &Gates<E>) -> Vec<(String, &Tensor<E>)> {
+        vec![("r".into(), &saved.r), ("z".into(), &saved.z)]
+    }
+
+    fn saved_bytes<E: Element>(params: &Gru<Tensor<E>>, batch: usize) -> usize {
+        4 * tensor_bytes::<E>(batch * Self::sizes(params).hidden)
     }
 
     fn forward<E: Element>(

@@ -20,7 +20,7 @@
 //! ```
 //!
 //! A cell is one file: its equations, its step on the tape ([`Cell::step`]), and its step by hand,
-//! forward and backward. [`unroll()`] and [`bptt`] are the loops over time. Parameters carry PyTorch's
+//! forward and backward. [`unroll()`] and [`bptt()`] are the loops over time. Parameters carry PyTorch's
 //! names, shapes and row order.
 //!
 //! ```text
@@ -53,6 +53,9 @@ pub mod onnx;
 pub mod explicit;
 pub mod noise;
 pub mod stack;
+pub mod deep;
+pub mod bptt;
+pub mod diagnostics;
 pub mod linear;
 pub mod language_model;
 pub mod data;
@@ -66,6 +69,7 @@ pub mod checkpoint;
 
 pub use autograd; // for `by_tape!`
 pub use cell::{Cell, Hidden, State, StateOf};
+pub use deep::{Deep, DeepOptions, DeepState};
 pub use gru::Gru;
 pub use gru_reset_before::GruResetBefore;
 pub use language_model::LanguageModel;

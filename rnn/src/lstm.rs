@@ -18,6 +18,7 @@ use rand::Rng;
 
 use crate::cell::{
     Biased, Cell, Sizes, State, Step, affine, affine_backward, affine_on_tape, init_params,
+    tensor_bytes,
 };
 
 /// The long short-term memory cell: its parameters, or whatever stands in their place.
@@ -125,6 +126,14 @@ impl Cell for Lstm {
         grads: &mut Lstm<Tensor<E>>,
     ) -> Tensor<E> {
         affine_backward(&params.w_ih, xs, da, &mut grads.w_ih, grads.b_ih.as_mut())
+    }
+
+    fn gates<E: Element>(saved: &Gates<E>) -> Vec<(String, &Tensor<E>)> {
+        vec![("i".into(), &saved.i), ("f".into(), &saved.f), ("o".into(), &saved.o)]
+    }
+
+    fn saved_bytes<E: Element>(params: &Lstm<Tensor<E>>, batch: usize) -> usize {
+        5 * tensor_bytes::<E>(batch * Self::sizes(params).hidden)
     }
 
     fn forward<E: Element>(

@@ -209,7 +209,8 @@ fn a_language_model_is_searched_as_if_each_text_were_read_alone() {
             ..model
         };
         let from_zero = Told::new(4, |read: &[usize]| {
-            let (_, scores) = model.forward(read, &model.zero_states(1), None).expect("known symbols");
+            let (_, scores) =
+                model.forward(read, &model.zero_states(1), None).expect("known symbols");
             scores.entry(read.len() - 1).data().to_vec()
         });
         let stop = Stop { eos: Some(0), max_len: 8 };

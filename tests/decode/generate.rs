@@ -93,7 +93,8 @@ fn a_language_model_writes_the_same_in_a_batch<C: Cell>() {
     for embedding in [None, Some(3)] {
         let model = LanguageModel::<C>::init::<f64>(4, embedding, 6, &mut rng(5));
         let from_zero = |read: &[usize]| {
-            let (_, scores) = model.forward(read, &model.zero_states(1), None).expect("known symbols");
+            let (_, scores) =
+                model.forward(read, &model.zero_states(1), None).expect("known symbols");
             scores.entry(read.len() - 1).data().to_vec()
         };
         let decoding = Decoding::temperature(1.2).unwrap();
