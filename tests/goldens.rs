@@ -34,6 +34,20 @@ impl Golden {
         Self { file, tensors }
     }
 
+    /// The configurations of the cases: of each its name as `case`, and its settings.
+    #[track_caller]
+    pub(crate) fn cases(&self) -> Vec<BTreeMap<String, String>> {
+        let bytes = bytes(self.file);
+        let (_, metadata) = SafeTensors::read_metadata(&bytes).expect("a safetensors file");
+        let lines = metadata.metadata().as_ref().and_then(|entries| entries.get("cases"));
+        let lines = lines.unwrap_or_else(|| panic!("{}: no list of cases", self.file)).lines();
+        let setting = |word: &str| {
+            let (key, value) = word.split_once('=').unwrap_or(("case", word));
+            (key.to_string(), value.to_string())
+        };
+        lines.map(|line| line.split_whitespace().map(setting).collect()).collect()
+    }
+
     #[track_caller]
     pub(crate) fn get(&self, name: &str) -> &Tensor<f64> {
         match self.tensors.get(name) {

@@ -16,10 +16,9 @@ use rnn::{
     Cell, Directions, Engine, Gru, Lstm, LstmVariant, Merge, Nonlinearity, Seq, Stack,
     StackOptions, StateOf, Vanilla,
 };
-use safetensors::SafeTensors;
 use tests::rng;
 
-use crate::goldens::{Golden, bytes};
+use crate::goldens::Golden;
 
 /// The way to the gradients.
 #[derive(Clone, Copy, Debug)]
@@ -38,18 +37,9 @@ struct Case<'a> {
 }
 
 fn cases(golden: &Golden) -> Vec<Case<'_>> {
-    let bytes = bytes("layers");
-    let (_, header) = SafeTensors::read_metadata(&bytes).expect("a safetensors file");
-    let metadata = header.metadata().as_ref().expect("the file has metadata");
-    let case = |line: &str| {
-        let (name, rest) = line.split_once(' ').expect("a name and its configuration");
-        let pair = |pair: &str| {
-            let (key, value) = pair.split_once('=').expect("key=value");
-            (key.to_owned(), value.to_owned())
-        };
-        Case { golden, name: name.to_owned(), config: rest.split(' ').map(pair).collect() }
-    };
-    metadata["cases"].lines().map(case).collect()
+    let case =
+        |config: BTreeMap<String, String>| Case { golden, name: config["case"].clone(), config };
+    golden.cases().into_iter().map(case).collect()
 }
 
 impl Case<'_> {

@@ -7,6 +7,8 @@ mod anomaly;
 mod transforms;
 mod cells;
 mod goldens;
+mod attention;
+mod models;
 mod layers_goldens;
 mod zoo;
 mod laws;

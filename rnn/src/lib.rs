@@ -57,6 +57,7 @@ pub mod deep;
 pub mod bptt;
 pub mod diagnostics;
 pub mod linear;
+pub mod attention;
 pub mod language_model;
 pub mod data;
 pub use data::streams;
@@ -65,8 +66,10 @@ pub mod text {
     pub use crate::data::{Vocabulary, read_text};
 }
 pub mod decode;
+pub mod models;
 pub mod checkpoint;
 
+pub use attention::{Attention, AttentionPooling};
 pub use autograd; // for `by_tape!`
 pub use cell::{Cell, Hidden, State, StateOf};
 pub use deep::{Deep, DeepOptions, DeepState};

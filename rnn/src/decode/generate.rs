@@ -81,12 +81,12 @@ impl Continuation {
 /// let stop = Stop { eos: None, max_len: 20 };
 /// let mut rngs = [1, 2].map(ChaCha8Rng::seed_from_u64);
 /// let texts =
-///     generate(&model, &[vec![0, 3], vec![4]], model.zero_state(2), &decoding, stop, &mut rngs)?;
+///     generate(&model, &[vec![0, 3], vec![4]], model.zero_states(2), &decoding, stop, &mut rngs)?;
 /// assert_eq!(texts[1].ids.len(), 20);
 ///
 /// // The second row alone is the same text.
 /// let mut rngs = [ChaCha8Rng::seed_from_u64(2)];
-/// let alone = generate(&model, &[[4]], model.zero_state(1), &decoding, stop, &mut rngs)?;
+/// let alone = generate(&model, &[[4]], model.zero_states(1), &decoding, stop, &mut rngs)?;
 /// assert_eq!(alone[0].ids, texts[1].ids);
 /// # Ok::<(), rnn::decode::DecodeError>(())
 /// ```
@@ -132,7 +132,7 @@ pub fn generate<M: NextSymbol, R: Rng>(
 /// let stop = Stop { eos: None, max_len: 6 };
 /// let decoding = Decoding::temperature(1.0)?;
 /// let mut written = String::new();
-/// for id in symbols(&model, &prompt, model.zero_state(1), &decoding, stop, &mut rng)? {
+/// for id in symbols(&model, &prompt, model.zero_states(1), &decoding, stop, &mut rng)? {
 ///     written.push(vocabulary.chars()[id?]);
 /// }
 /// assert_eq!(written.chars().count(), 6);

@@ -68,20 +68,23 @@ pub trait NextSymbol {
 
 impl<C: Cell, E: Element> NextSymbol for LanguageModel<C, Tensor<E>> {
     type Element = E;
-    /// One state a layer.
     type State = Vec<StateOf<C, Tensor<E>>>;
 
     fn vocab_size(&self) -> usize {
         self.vocab_size()
     }
 
-    fn step(&self, last: &[usize], state: &Self::State) -> Result<(Tensor<E>, Self::State), Error> {
-        let (trace, scores) = self.forward(last, state, None)?;
+    fn step(
+        &self,
+        last: &[usize],
+        states: &Self::State,
+    ) -> Result<(Tensor<E>, Self::State), Error> {
+        let (trace, scores) = self.forward(last, states, None)?;
         Ok((scores, trace.last))
     }
 
-    fn select(&self, state: &Self::State, rows: &[usize]) -> Self::State {
-        state.iter().map(|layer| layer.map(|part| part.rows(rows))).collect()
+    fn select(&self, states: &Self::State, rows: &[usize]) -> Self::State {
+        states.iter().map(|state| state.map(|part| part.rows(rows))).collect()
     }
 }
 

@@ -105,7 +105,7 @@ pub enum Merge {
 
 impl Merge {
     /// [N, P] twice to one [N, ·].
-    pub(super) fn apply<L: Numbers>(self, [a, b]: [&L; 2]) -> L {
+    pub(crate) fn apply<L: Numbers>(self, [a, b]: [&L; 2]) -> L {
         match self {
             Self::Concat => L::joined(&[a.clone(), b.clone()], 1),
             Self::Sum => a.plus(b),
