@@ -12,3 +12,6 @@ mod laws;
 mod long;
 mod op_table;
 mod layers;
+mod checkpoint;
+mod checkpoint_files;
+mod resume;

@@ -24,7 +24,8 @@ pub struct Adagrad<E> {
     pub weight_decay: f64,
     /// Parameters that are treated differently.
     pub groups: Vec<Group>,
-    memory: Memory<E>,
+    /// What it remembers of the steps so far.
+    pub memory: Memory<E>,
 }
 
 impl<E: Element> Adagrad<E> {

@@ -30,7 +30,8 @@ pub struct Adam<E> {
     pub weight_decay: f64,
     /// Parameters that are treated differently.
     pub groups: Vec<Group>,
-    memory: Memory<E>,
+    /// What it remembers of the steps so far.
+    pub memory: Memory<E>,
 }
 
 /// Adam with decoupled weight decay: the weights shrink by themselves, not by way of the gradient,
@@ -53,7 +54,8 @@ pub struct AdamW<E> {
     pub weight_decay: f64,
     /// Parameters that are treated differently.
     pub groups: Vec<Group>,
-    memory: Memory<E>,
+    /// What it remembers of the steps so far.
+    pub memory: Memory<E>,
 }
 
 impl<E: Element> Adam<E> {
