@@ -20,6 +20,8 @@ const THIS_WRITER: &str = "rnn";
 pub(super) const SUM: &str = "crc32";
 /// What stands in the place of the sum while it is made.
 const NO_SUM: &str = "00000000";
+/// The longest header that the format allows.
+const LONGEST_HEADER: u64 = 100_000_000;
 /// How many bytes of numbers are read at once; the sizes of all numbers divide it.
 const CHUNK: usize = 1 << 16;
 
@@ -103,6 +105,9 @@ pub(super) fn read<E: Number>(
     let mut n = [0; 8];
     source.read_exact(&mut n).map_err(failed)?;
     let after_header = after_n.checked_sub(u64::from_le_bytes(n)).ok_or_else(not_whole)?;
+    if after_n - after_header > LONGEST_HEADER {
+        return Err(not_whole());
+    }
     let mut header = vec![0; (after_n - after_header) as usize];
     source.read_exact(&mut header).map_err(failed)?;
     let entries: Metadata = serde_json::from_slice(&header).map_err(|_| not_whole())?;
