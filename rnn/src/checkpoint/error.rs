@@ -111,7 +111,7 @@ pub enum CheckpointError {
         /// The one that was asked for.
         wanted: String,
     },
-    /// A tensor with more axes than a [`Tensor`] can have.
+    /// A tensor with more axes than a [`Tensor`](autograd::Tensor) can have.
     #[error(
         "the checkpoint {} holds {name:?} with shape {shape:?}; at most 6 axes can be loaded",
         .path.display()
