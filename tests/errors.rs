@@ -8,22 +8,7 @@ use autograd::gradcheck::{Check, Failure};
 use autograd::ops::{Contribution, CrossEntropy, Describe, Op};
 use autograd::optim::{Adam, OptimError, Optimizer, Sgd};
 use autograd::{Element, Error, Tape, Tensor, Var};
-use tests::rng;
-
-/// Asserts that a result is this error, and that its sentence holds these facts.
-#[track_caller]
-pub(crate) fn refused<T, E>(result: Result<T, E>, variant: fn(&E) -> bool, facts: &[&str])
-where
-    E: std::error::Error,
-{
-    let error = result.err().expect("it is refused");
-    assert!(variant(&error), "another variant: {error:?}");
-    let sentence = error.to_string();
-    for fact in facts {
-        assert!(sentence.contains(fact), "`{fact}` is not in: {sentence}");
-    }
-    assert!(!sentence.contains('\n') && !sentence.ends_with('.'), "one sentence: {sentence}");
-}
+use tests::{refused, rng};
 
 fn zeros<'t>(tape: &'t Tape<f64>, shape: &[usize]) -> Var<'t, f64> {
     tape.leaf(Tensor::zeros(shape))

@@ -29,3 +29,6 @@ mod init;
 mod own_cell;
 mod bptt;
 mod diagnostics;
+mod checkpoint;
+mod checkpoint_files;
+mod resume;
