@@ -133,7 +133,7 @@ pub fn generate<M: NextSymbol, R: Rng>(
 /// let decoding = Decoding::temperature(1.0)?;
 /// let mut written = String::new();
 /// for id in symbols(&model, &prompt, model.zero_states(1), &decoding, stop, &mut rng)? {
-///     written.push(vocabulary.chars()[id?]);
+///     written.push(vocabulary.symbols()[id?]);
 /// }
 /// assert_eq!(written.chars().count(), 6);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
