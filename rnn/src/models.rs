@@ -24,6 +24,45 @@
 //! Writing is [`decode`](crate::decode)'s business: captioner and encoder–decoder are
 //! [`NextSymbol`](crate::decode::NextSymbol)s, as the language model is.
 
+/// Implements [`Family`](autograd::Family) and [`Params`](autograd::Params) for a model of a cell: each part goes by the
+/// name of its field, as in a PyTorch module. Parts that may be absent follow, then what are no parameters.
+macro_rules! parts {
+    (
+        $model:ident { $($part:ident),+ }
+        $(optional { $($option:ident),+ })?
+        $(plain { $($plain:ident),+ })?
+    ) => {
+        impl<C: $crate::cell::Cell> autograd::Family for $model<C> {
+            type Of<L> = $model<C, L>;
+        }
+
+        impl<C: $crate::cell::Cell, L> autograd::Params for $model<C, L> {
+            type Leaf = L;
+            type Family = $model<C>;
+
+            fn map_named<M>(
+                &self,
+                path: &autograd::params::Path,
+                f: &mut dyn FnMut(String, &L) -> M,
+            ) -> $model<C, M> {
+                $model {
+                    $($part: self.$part.map_named(&path.inside(stringify!($part)), f),)+
+                    $($($option: self
+                        .$option
+                        .as_ref()
+                        .map(|part| part.map_named(&path.inside(stringify!($option)), f)),)+)?
+                    $($($plain: self.$plain,)+)?
+                }
+            }
+
+            fn for_each_mut(&mut self, f: &mut dyn FnMut(&mut L)) {
+                $(self.$part.for_each_mut(f);)+
+                $($(self.$option.iter_mut().for_each(|part| part.for_each_mut(f));)+)?
+            }
+        }
+    };
+}
+
 // In reading order.
 pub mod error;
 pub mod embedding;

@@ -286,7 +286,7 @@ fn parameters_are_named_as_pytorch_names_those_of_parts() {
 
     let (names, _) = parameters(&acceptor::<Lstm>(Pooling::Attention, Directions::Forward));
     assert!(names.starts_with("embedding.weight rnn.weight_ih_l0"));
-    assert!(names.ends_with("attention.query head.weight head.bias"));
+    assert!(names.ends_with("head.weight head.bias attention.query"));
 
     let (names, count) = parameters(&video::<Gru>());
     assert!(names.starts_with("conv.weight conv.bias acceptor.rnn.weight_ih_l0"));
@@ -298,7 +298,7 @@ fn parameters_are_named_as_pytorch_names_those_of_parts() {
 
     let model = encoder_decoder::<Gru>(Some(Look::After(Score::General)), BOTH);
     let (names, count) = parameters(&model);
-    assert!(names.ends_with("attention.w combine.weight combine.bias head.weight head.bias"));
+    assert!(names.ends_with("head.weight head.bias attention.w combine.weight combine.bias"));
     let (encoder, decoder) = (2 * (gru(2) + gru(6)), gru(2) + gru(3));
     let rest = 3 * 2 + 4 * 2 + 3 * 6 + 3 * (3 + 6 + 1) + 3 * (3 + 1);
     assert_eq!(count, encoder + decoder + rest);

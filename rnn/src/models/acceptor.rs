@@ -18,8 +18,7 @@
 //! Sources: the name, and that the last state decides, from the theory of automata; pooling over time, Collobert et
 //! al. 2011, "Natural Language Processing (Almost) from Scratch"; attention, see [`AttentionPooling`].
 
-use autograd::params::Path;
-use autograd::{Element, Family, Mask, Params, Tape, Tensor, Var};
+use autograd::{Element, Mask, Params, Tape, Tensor, Var};
 use rand::Rng;
 
 use super::embedding::Embedding;
@@ -74,32 +73,7 @@ pub struct AcceptorOptions<O> {
     pub classes: usize,
 }
 
-impl<C: Cell> Family for Acceptor<C> {
-    type Of<L> = Acceptor<C, L>;
-}
-
-impl<C: Cell, L> Params for Acceptor<C, L> {
-    type Leaf = L;
-    type Family = Acceptor<C>;
-
-    fn map_named<M>(&self, path: &Path, f: &mut dyn FnMut(String, &L) -> M) -> Acceptor<C, M> {
-        let attention = self.attention.as_ref();
-        Acceptor {
-            embedding: self.embedding.map_named(&path.inside("embedding"), f),
-            rnn: self.rnn.map_named(&path.inside("rnn"), f),
-            attention: attention.map(|a| a.map_named(&path.inside("attention"), f)),
-            head: self.head.map_named(&path.inside("head"), f),
-            pooling: self.pooling,
-        }
-    }
-
-    fn for_each_mut(&mut self, f: &mut dyn FnMut(&mut L)) {
-        self.embedding.for_each_mut(f);
-        self.rnn.for_each_mut(f);
-        self.attention.iter_mut().for_each(|attention| attention.for_each_mut(f));
-        self.head.for_each_mut(f);
-    }
-}
+parts!(Acceptor { embedding, rnn, head } optional { attention } plain { pooling });
 
 impl<C: Cell> Acceptor<C> {
     /// Parameters drawn as PyTorch does.

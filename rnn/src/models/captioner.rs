@@ -16,8 +16,7 @@
 //! 2015, arXiv 1411.4555, equations 10 to 12; as a state, Xu et al. 2015, arXiv 1502.03044, section 3.1.2.
 //! Absent: attention over the places of an image.
 
-use autograd::params::Path;
-use autograd::{Element, Error, Family, Params, Tape, Tensor, Var};
+use autograd::{Element, Error, Params, Tape, Tensor, Var};
 use rand::Rng;
 
 use super::embedding::Embedding;
@@ -67,31 +66,7 @@ pub struct CaptionerOptions<O> {
     pub image_as: ImageAs,
 }
 
-impl<C: Cell> Family for Captioner<C> {
-    type Of<L> = Captioner<C, L>;
-}
-
-impl<C: Cell, L> Params for Captioner<C, L> {
-    type Leaf = L;
-    type Family = Captioner<C>;
-
-    fn map_named<M>(&self, path: &Path, f: &mut dyn FnMut(String, &L) -> M) -> Captioner<C, M> {
-        Captioner {
-            embedding: self.embedding.map_named(&path.inside("embedding"), f),
-            image: self.image.map_named(&path.inside("image"), f),
-            rnn: self.rnn.map_named(&path.inside("rnn"), f),
-            head: self.head.map_named(&path.inside("head"), f),
-            image_as: self.image_as,
-        }
-    }
-
-    fn for_each_mut(&mut self, f: &mut dyn FnMut(&mut L)) {
-        self.embedding.for_each_mut(f);
-        self.image.for_each_mut(f);
-        self.rnn.for_each_mut(f);
-        self.head.for_each_mut(f);
-    }
-}
+parts!(Captioner { embedding, image, rnn, head } plain { image_as });
 
 impl<C: Cell> Captioner<C> {
     /// Parameters drawn as PyTorch does.

@@ -26,8 +26,7 @@
 //! and Manning 2015, arXiv 1508.04025v5, section 3, without input feeding; Bengio et al. 2015, arXiv 1506.03099.
 //! Absent: noise, and a decoder of other sizes than its encoder.
 
-use autograd::params::Path;
-use autograd::{Element, Error, Family, Params, Tape, Tensor, Var};
+use autograd::{Element, Error, Params, Tape, Tensor, Var};
 use rand::Rng;
 
 use super::embedding::Embedding;
@@ -106,41 +105,7 @@ impl<C: Cell, L> Encoded<C, L> {
     }
 }
 
-impl<C: Cell> Family for EncoderDecoder<C> {
-    type Of<L> = EncoderDecoder<C, L>;
-}
-
-impl<C: Cell, L> Params for EncoderDecoder<C, L> {
-    type Leaf = L;
-    type Family = EncoderDecoder<C>;
-
-    fn map_named<M>(
-        &self,
-        path: &Path,
-        f: &mut dyn FnMut(String, &L) -> M,
-    ) -> EncoderDecoder<C, M> {
-        let (attention, combine) = (self.attention.as_ref(), self.combine.as_ref());
-        EncoderDecoder {
-            source: self.source.map_named(&path.inside("source"), f),
-            encoder: self.encoder.map_named(&path.inside("encoder"), f),
-            target: self.target.map_named(&path.inside("target"), f),
-            decoder: self.decoder.map_named(&path.inside("decoder"), f),
-            attention: attention.map(|a| a.map_named(&path.inside("attention"), f)),
-            combine: combine.map(|linear| linear.map_named(&path.inside("combine"), f)),
-            head: self.head.map_named(&path.inside("head"), f),
-        }
-    }
-
-    fn for_each_mut(&mut self, f: &mut dyn FnMut(&mut L)) {
-        self.source.for_each_mut(f);
-        self.encoder.for_each_mut(f);
-        self.target.for_each_mut(f);
-        self.decoder.for_each_mut(f);
-        self.attention.iter_mut().for_each(|attention| attention.for_each_mut(f));
-        self.combine.iter_mut().for_each(|linear| linear.for_each_mut(f));
-        self.head.for_each_mut(f);
-    }
-}
+parts!(EncoderDecoder { source, encoder, target, decoder, head } optional { attention, combine });
 
 impl<C: Cell> EncoderDecoder<C> {
     /// Parameters drawn as PyTorch does.

@@ -12,8 +12,7 @@
 //!
 //! Shapes: series [T, B, F], forecasts [T, B, F]. Values should be scaled to be of order 1.
 
-use autograd::params::Path;
-use autograd::{Element, Family, Params, Tape, Tensor, Var};
+use autograd::{Element, Params, Tape, Tensor, Var};
 use rand::Rng;
 
 use super::error::ModelError;
@@ -32,26 +31,7 @@ pub struct Forecaster<C: Cell, L = ()> {
     pub head: Linear<L>,
 }
 
-impl<C: Cell> Family for Forecaster<C> {
-    type Of<L> = Forecaster<C, L>;
-}
-
-impl<C: Cell, L> Params for Forecaster<C, L> {
-    type Leaf = L;
-    type Family = Forecaster<C>;
-
-    fn map_named<M>(&self, path: &Path, f: &mut dyn FnMut(String, &L) -> M) -> Forecaster<C, M> {
-        Forecaster {
-            rnn: self.rnn.map_named(&path.inside("rnn"), f),
-            head: self.head.map_named(&path.inside("head"), f),
-        }
-    }
-
-    fn for_each_mut(&mut self, f: &mut dyn FnMut(&mut L)) {
-        self.rnn.for_each_mut(f);
-        self.head.for_each_mut(f);
-    }
-}
+parts!(Forecaster { rnn, head });
 
 impl<C: Cell> Forecaster<C> {
     /// Parameters drawn as PyTorch does, for series of F = `input_size` values.
@@ -151,14 +131,15 @@ impl<C: Cell, E: Element> Forecaster<C, Tensor<E>> {
     /// If the series do not fit the parameters.
     #[track_caller]
     pub fn forecast(&self, xs: &Seq<Tensor<E>>, steps: usize) -> Tensor<E> {
-        let mut values = Vec::with_capacity(steps);
+        let mut values: Vec<Tensor<E>> = Vec::with_capacity(steps);
         let mut last = self.rnn.unroll(xs, None, None).last;
         while values.len() < steps {
+            if let Some(value) = values.last() {
+                let x = Seq::time_major(Tensor::stack(std::slice::from_ref(value)));
+                last = self.rnn.unroll(&x, Some(&last), None).last;
+            }
             let h = C::output(last.last().expect("at least one layer"));
-            let value = self.head.forward(h);
-            let next = Seq::time_major(Tensor::stack(std::slice::from_ref(&value)));
-            values.push(value);
-            last = self.rnn.unroll(&next, Some(&last), None).last;
+            values.push(self.head.forward(h));
         }
         match &values[..] {
             [] => Tensor::zeros(&[0, xs.batch(), xs.features()]),

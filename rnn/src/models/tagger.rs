@@ -12,8 +12,7 @@
 //! To tag by what comes after, let the layers read in both [directions](crate::stack::Directions).
 
 use autograd::ops::CrossEntropy;
-use autograd::params::Path;
-use autograd::{Element, Family, Params, Tape, Tensor, Var};
+use autograd::{Element, Params, Tape, Tensor, Var};
 use rand::Rng;
 
 use super::embedding::{Embedding, Padded, pad};
@@ -47,28 +46,7 @@ pub struct TaggerOptions<O> {
     pub tags: usize,
 }
 
-impl<C: Cell> Family for Tagger<C> {
-    type Of<L> = Tagger<C, L>;
-}
-
-impl<C: Cell, L> Params for Tagger<C, L> {
-    type Leaf = L;
-    type Family = Tagger<C>;
-
-    fn map_named<M>(&self, path: &Path, f: &mut dyn FnMut(String, &L) -> M) -> Tagger<C, M> {
-        Tagger {
-            embedding: self.embedding.map_named(&path.inside("embedding"), f),
-            rnn: self.rnn.map_named(&path.inside("rnn"), f),
-            head: self.head.map_named(&path.inside("head"), f),
-        }
-    }
-
-    fn for_each_mut(&mut self, f: &mut dyn FnMut(&mut L)) {
-        self.embedding.for_each_mut(f);
-        self.rnn.for_each_mut(f);
-        self.head.for_each_mut(f);
-    }
-}
+parts!(Tagger { embedding, rnn, head });
 
 impl<C: Cell> Tagger<C> {
     /// Parameters drawn as PyTorch does.

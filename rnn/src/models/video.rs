@@ -12,8 +12,7 @@
 //! keeps its size; x_t [B, O·⌊H/P⌋·⌊W/P⌋]. Source: Donahue et al. 2015, "Long-term Recurrent Convolutional Networks",
 //! arXiv 1411.4389, with one convolution.
 
-use autograd::params::Path;
-use autograd::{Element, Family, Params, Tape, Tensor, Var, init, params};
+use autograd::{Element, Params, Tape, Tensor, Var, init, params};
 use rand::Rng;
 
 use super::acceptor::{Acceptor, AcceptorOptions, Pooling};
@@ -66,32 +65,7 @@ pub struct VideoOptions<O> {
     pub classes: usize,
 }
 
-impl<C: Cell> Family for VideoClassifier<C> {
-    type Of<L> = VideoClassifier<C, L>;
-}
-
-impl<C: Cell, L> Params for VideoClassifier<C, L> {
-    type Leaf = L;
-    type Family = VideoClassifier<C>;
-
-    fn map_named<M>(
-        &self,
-        path: &Path,
-        f: &mut dyn FnMut(String, &L) -> M,
-    ) -> VideoClassifier<C, M> {
-        VideoClassifier {
-            conv: self.conv.map_named(&path.inside("conv"), f),
-            acceptor: self.acceptor.map_named(&path.inside("acceptor"), f),
-            frame: self.frame,
-            pool: self.pool,
-        }
-    }
-
-    fn for_each_mut(&mut self, f: &mut dyn FnMut(&mut L)) {
-        self.conv.for_each_mut(f);
-        self.acceptor.for_each_mut(f);
-    }
-}
+parts!(VideoClassifier { conv, acceptor } plain { frame, pool });
 
 impl<C: Cell> VideoClassifier<C> {
     /// Parameters drawn as PyTorch does.
