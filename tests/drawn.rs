@@ -15,6 +15,10 @@ use crate::rng;
 
 /// A cell of which any combination of options can be drawn.
 pub trait Drawn: Cell {
+    /// How far central differences may be off. More than usual where third derivatives are large, as of a power of
+    /// W_hh or a layer norm over two numbers; the other methods are exact there too.
+    const DIFFERENCES: f64 = 1e-7;
+
     /// Options for so many units.
     fn options(draw: &mut Draw, hidden_size: usize) -> Self::Options;
 
@@ -45,6 +49,8 @@ fn near(numbers: &Tensor<f64>, bend: f64) -> bool {
 }
 
 impl Drawn for Vanilla {
+    const DIFFERENCES: f64 = 1e-6;
+
     fn options(draw: &mut Draw, _: usize) -> VanillaOptions {
         let nonlinearity = if draw.coin() { Nonlinearity::Tanh } else { Nonlinearity::Relu };
         VanillaOptions { nonlinearity, biased: biased(draw) }
@@ -79,6 +85,8 @@ impl Drawn for Lstm {
 }
 
 impl Drawn for LstmVariant {
+    const DIFFERENCES: f64 = 1e-5;
+
     fn options(draw: &mut Draw, hidden_size: usize) -> LstmOptions {
         let projected = hidden_size > 1 && draw.coin();
         LstmOptions {

@@ -5,24 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use autograd::clip::{NotFinite, clip_grad_norm, clip_grad_value};
 use autograd::draw::Draw;
 use autograd::gradcheck::{Check, Failure};
-use autograd::ops::{Contribution, Describe, Op};
+use autograd::ops::{Contribution, CrossEntropy, Describe, Op};
 use autograd::optim::{Adam, OptimError, Optimizer, Sgd};
 use autograd::{Element, Error, Tape, Tensor, Var};
-
-/// Asserts that a result is this error, and that its sentence holds these facts.
-#[track_caller]
-pub(crate) fn refused<T, E>(result: Result<T, E>, variant: fn(&E) -> bool, facts: &[&str])
-where
-    E: std::error::Error,
-{
-    let error = result.err().expect("it is refused");
-    assert!(variant(&error), "another variant: {error:?}");
-    let sentence = error.to_string();
-    for fact in facts {
-        assert!(sentence.contains(fact), "`{fact}` is not in: {sentence}");
-    }
-    assert!(!sentence.contains('\n') && !sentence.ends_with('.'), "one sentence: {sentence}");
-}
+use tests::{refused, rng};
 
 fn zeros<'t>(tape: &'t Tape<f64>, shape: &[usize]) -> Var<'t, f64> {
     tape.leaf(Tensor::zeros(shape))
@@ -50,13 +36,26 @@ fn factors_that_do_not_fit_are_both_named_with_advice() {
 }
 
 #[test]
+fn batches_of_factors_that_do_not_fit_are_both_named() {
+    let tape = Tape::new();
+    let a = zeros(&tape, &[5, 2, 3]);
+    let variant = |e: &Error| matches!(e, Error::MatMul { .. });
+    let facts =
+        ["matmul", "[5, 2, 3]", "[4, 3, 2]", "before the last two", "equal or one of them 1"];
+    refused(a.try_matmul(zeros(&tape, &[4, 3, 2])), variant, &facts);
+    let facts = ["[5, 2, 3]", "[5, 4, 2]", "last but one"];
+    refused(a.try_matmul(zeros(&tape, &[5, 4, 2])), variant, &facts);
+}
+
+#[test]
 fn a_reshape_says_how_much_does_not_fit_where() {
     let tape = Tape::new();
     let a = zeros(&tape, &[2, 3]);
     let variant = |e: &Error| matches!(e, Error::Reshape { .. });
-    refused(a.try_reshape(&[4, 2]), variant, &["reshape", "[2, 3]", "[4, 2]"]);
+    refused(a.try_reshape(&[4, 2]), variant, &["reshape", "[2, 3]", "[4, 2]", "6", "8"]);
     let too_large = |e: &Error| matches!(e, Error::TooLarge { .. });
-    refused(a.try_reshape(&[usize::MAX, 2]), too_large, &["reshape", "usize"]);
+    let shape = [usize::MAX, 2];
+    refused(a.try_reshape(&shape), too_large, &["reshape", &format!("{shape:?}"), "usize"]);
     refused(a.try_reshape(&[1, 1, 1, 1, 1, 2, 3]), too_large, &["6 axes"]);
 }
 
@@ -92,7 +91,11 @@ fn an_id_outside_the_vocabulary_is_named_with_its_position_and_the_size() {
     let variant = |e: &Error| matches!(e, Error::Id { id: 7, position: 2, size: 5, .. });
     refused(table.try_rows(&[0, 4, 7]), variant, &["rows", "id 7", "position 2", "0..5"]);
     let scores = zeros(&tape, &[3, 5]);
-    refused(scores.try_cross_entropy(&[0, 1, 7]), variant, &["cross_entropy", "id 7", "0..5"]);
+    refused(
+        scores.try_cross_entropy(&[0, 1, 7]),
+        variant,
+        &["cross_entropy", "id 7", "position 2", "0..5"],
+    );
     let targets = |e: &Error| matches!(e, Error::Targets { targets: 2, rows: 3 });
     refused(scores.try_cross_entropy(&[0, 1]), targets, &["2 targets", "3 rows"]);
 }
@@ -144,9 +147,9 @@ fn a_gradient_of_another_shape_is_refused_by_name() {
 fn clipping_refuses_a_gradient_that_is_not_finite_by_name() {
     for bad in [f64::NAN, f64::INFINITY] {
         let mut grads = [Tensor::from([1.0]), Tensor::from([2.0, bad])];
-        let variant = |e: &NotFinite| e.name == "1";
-        refused(clip_grad_norm(&mut grads, 1.0), variant, &["`1`", "not finite"]);
-        refused(clip_grad_value(&mut grads, 0.5), variant, &["`1`", "not finite"]);
+        let variant = |e: &NotFinite| e.name == "1" && e.index == [1];
+        refused(clip_grad_norm(&mut grads, 1.0), variant, &["`1`", "not finite at [1]"]);
+        refused(clip_grad_value(&mut grads, 0.5), variant, &["`1`", "not finite at [1]"]);
         assert_eq!(grads[0].item(), 1.0, "nothing has changed");
     }
 }
@@ -231,4 +234,85 @@ fn an_op_whose_gradient_has_another_shape_than_its_input_is_refused() {
     refused(tape.try_backward(y.sum()), variant, &facts);
     let variant = |e: &Failure| matches!(e, Failure::None { .. });
     refused(Check::default().op(op, &inputs).map_err(|failure| *failure), variant, &facts);
+}
+
+/// Calls `f` on a [2, 0, 3] tensor of zeros, and gives its error's variant and text.
+fn refusal(f: impl for<'t> Fn(Var<'t, f64>) -> Result<Var<'t, f64>, Error>) -> (Error, String) {
+    let tape = Tape::new();
+    let error = f(tape.leaf(Tensor::zeros(&[2, 0, 3]))).expect_err("it is refused");
+    let text = error.to_string();
+    (error, text)
+}
+
+#[test]
+fn an_empty_axis_is_refused_by_name() {
+    for (op, (error, text)) in [
+        ("softmax", refusal(|x| x.try_softmax_over(1))),
+        ("log_softmax", refusal(|x| x.try_log_softmax_over(1))),
+        ("max", refusal(|x| x.try_max_over(&[0, 1]))),
+        ("min", refusal(|x| x.try_min_keep(&[1]))),
+        ("argmax", refusal(|x| x.value().try_argmax(1).map(|_| x))),
+    ] {
+        assert_eq!(error, Error::EmptyAxis { op, axis: 1, shape: vec![2, 0, 3] });
+        let sentence = "axis 1 of [2, 0, 3] is empty; the operation needs at least one element";
+        assert_eq!(text, format!("{op}: {sentence}"));
+    }
+}
+
+#[test]
+fn a_setting_outside_its_range_is_refused_by_name_and_value() {
+    let smoothed = |smoothing| CrossEntropy { smoothing, ..CrossEntropy::new(&[]) };
+    for (found, text) in [
+        (
+            refusal(|x| x.reshape(&[0, 6]).try_cross_entropy_with(smoothed(1.5))),
+            "cross_entropy: the label smoothing is 1.5, and must be in [0, 1]",
+        ),
+        (
+            refusal(|x| x.reshape(&[0, 6]).try_cross_entropy_with(smoothed(-0.1))),
+            "cross_entropy: the label smoothing is -0.1, and must be in [0, 1]",
+        ),
+        (
+            refusal(|x| x.reshape(&[0, 6]).try_cross_entropy_with(smoothed(f64::NAN))),
+            "cross_entropy: the label smoothing is NaN, and must be in [0, 1]",
+        ),
+        (
+            refusal(|x| x.try_clamp(2.0, 1.0)),
+            "clamp: the minimum is 2, and must be at most the maximum",
+        ),
+        (
+            refusal(|x| x.try_dropout(1.0, &mut rng(0))),
+            "dropout: the probability is 1, and must be in [0, 1)",
+        ),
+        (
+            refusal(|x| {
+                let d = x.tape().leaf(Tensor::zeros(&[3]));
+                x.try_layer_norm(d, d, -1.0)
+            }),
+            "layer_norm: the eps is -1, and must be finite and not negative",
+        ),
+    ] {
+        assert!(matches!(found.0, Error::Setting { .. }), "{:?}", found.0);
+        assert_eq!(found.1, text);
+    }
+}
+
+#[test]
+fn an_input_of_the_wrong_shape_is_refused_by_name_and_shape() {
+    let weights = || CrossEntropy { weights: Some([1.0; 5].into()), ..CrossEntropy::new(&[]) };
+    for (found, text) in [
+        (
+            refusal(|x| x.reshape(&[0, 6]).try_cross_entropy_with(weights())),
+            "cross_entropy: the list of class weights has the shape [5], and must have [6]",
+        ),
+        (
+            refusal(|x| {
+                let [w, b] = [3, 4].map(|d| x.tape().leaf(Tensor::zeros(&[d])));
+                x.try_layer_norm(w, b, 1e-5)
+            }),
+            "layer_norm: the bias has the shape [4], and must have [3]",
+        ),
+    ] {
+        assert!(matches!(found.0, Error::InputShape { .. }), "{:?}", found.0);
+        assert_eq!(found.1, text);
+    }
 }

@@ -3,8 +3,9 @@
 //! The expectations are formulas of their own, computed in `f64` and written with other functions than the
 //! ops use; what an op says of its edges is a table of numbers.
 
+use autograd::gradcheck::every_op;
 use autograd::ops::CrossEntropy;
-use autograd::{Element, Error, Mask, Tape, Tensor, Var};
+use autograd::{Element, Mask, Tape, Tensor, Var};
 
 const INF: f64 = f64::INFINITY;
 const NAN: f64 = f64::NAN;
@@ -35,7 +36,10 @@ macro_rules! curves {
             check_curve::<f64>(&This, expected, $edges, f64::EPSILON);
             check_curve::<f32>(&This, expected, $edges, f64::from(f32::EPSILON));
         }
-    )* };
+    )*
+        /// The names of the curves.
+        const CURVES: &[&str] = &[$(stringify!($name)),*];
+    };
 }
 
 /// Value and slope of a curve at x, and x as the element type has it.
@@ -132,8 +136,30 @@ fn step(x: f64) -> f64 {
     if x > 0.0 { 1.0 } else { 0.0 }
 }
 
-// At 0, ∞, −∞, NaN: (value, slope).
+/// The same number on the tape of x, with no gradient.
+fn constant<'t, E: Element>(x: Var<'t, E>, number: f64) -> Var<'t, E> {
+    x.tape().constant(Tensor::from([E::from_f64(number)]))
+}
+
+// Each is named after its op. At 0, ∞, −∞, NaN: (value, slope).
 curves! {
+    add_one: |x| x + constant(x, 1.0); |x| 1.0 - -x, 1.0;
+        [(1.0, 1.0), (INF, 1.0), (-INF, 1.0), (NAN, 1.0)];
+    sub_from_one: |x| constant(x, 1.0) - x; |x| -(x - 1.0), -1.0;
+        [(1.0, -1.0), (-INF, -1.0), (INF, -1.0), (NAN, -1.0)];
+    mul_by_itself: |x| x * x; |x| x.powi(2), x + x;
+        [(0.0, 0.0), (INF, INF), (INF, -INF), (NAN, NAN)];
+    div_by_four: |x| x / constant(x, 4.0); |x| 0.25 * x, 0.25;
+        [(0.0, 0.25), (INF, 0.25), (-INF, 0.25), (NAN, 0.25)];
+    div_one: |x| constant(x, 1.0) / x; |x| x.powi(-1), -(x.powi(-1).powi(2));
+        [(INF, -INF), (0.0, 0.0), (0.0, 0.0), (NAN, NAN)];
+    select_by_sign: |x| Var::select(&x.mask(|x| x > 0.0), x, -x); |x| x.abs(), x.signum();
+        [(0.0, -1.0), (INF, 1.0), (INF, -1.0), (NAN, -1.0)];
+    masked_fill_of_negatives: |x| x.masked_fill(&x.mask(|x| x < 0.0), 7.0);
+        |x| if x < 0.0 { 7.0 } else { x }, step(x);
+        [(0.0, 1.0), (INF, 1.0), (7.0, 0.0), (NAN, 1.0)];
+    dropout_of_none: |x| x.dropout(0.0, &mut tests::rng(0)); |x| x, 1.0;
+        [(0.0, 1.0), (INF, 1.0), (-INF, 1.0), (NAN, 1.0)];
     exp: |x| x.exp(); |x| x.exp(), x.exp(); [(1.0, 1.0), (INF, INF), (0.0, 0.0), (NAN, NAN)];
     ln: |x| x.ln(); |x| x.log2() * std::f64::consts::LN_2, 1.0 / x;
         [(-INF, INF), (INF, 0.0), (NAN, 0.0), (NAN, NAN)];
@@ -143,6 +169,8 @@ curves! {
         [(0.0, 0.0), (INF, INF), (-INF, INF), (NAN, NAN)];
     powf_of_a_half: |x| x.powf(0.5); |x| x.sqrt(), 0.5 / x.sqrt();
         [(0.0, INF), (INF, 0.0), (INF, 0.0), (NAN, NAN)];
+    powf_of_minus_two: |x| x.powf(-2.0); |x| (x * x).recip(), -2.0 * x.powi(-3);
+        [(INF, -INF), (0.0, 0.0), (0.0, 0.0), (NAN, NAN)];
     powf_of_zero: |x| x.powf(0.0); |_x| 1.0, 0.0; [(1.0, 0.0), (1.0, 0.0), (1.0, 0.0), (1.0, 0.0)];
     tanh: |x| x.tanh(); |x| by_exp_m1(x), 1.0 / x.cosh().powi(2);
         [(0.0, 1.0), (1.0, 0.0), (-1.0, 0.0), (NAN, NAN)];
@@ -184,6 +212,18 @@ curves! {
         [(0.0, 0.0), (INF, NAN), (INF, NAN), (NAN, NAN)];
     log_sum_exp_of_one: |x| x.log_sum_exp_over(&[0]); |x| x, 1.0;
         [(0.0, 1.0), (INF, NAN), (-INF, 0.0), (NAN, NAN)];
+}
+
+#[test]
+fn every_elementwise_op_is_among_the_curves() {
+    for op in every_op().into_iter().filter(|op| op.elementwise) {
+        let is_of_op = |curve: &str| {
+            let rest = curve.strip_prefix(op.name);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+        };
+        let known = CURVES.iter().chain(&["sin", "cos"]).any(|curve| is_of_op(curve));
+        assert!(known, "no curve of {}", op.name);
+    }
 }
 
 /// Sine and cosine lose their meaning where one unit in the last place is more than a turn: only up to 1e4.
@@ -366,82 +406,4 @@ fn what_dropout_keeps_is_scaled_and_the_rest_is_gone() {
     }
     let dropped = y.iter().filter(|&&y| y == 0.0).count();
     assert!((2_400..2_600).contains(&dropped), "{dropped} of 10,000 dropped");
-}
-
-/// Calls `f` on a [2, 0, 3] tensor of zeros, and gives its error's variant and text.
-fn refusal(f: impl for<'t> Fn(Var<'t, f64>) -> Result<Var<'t, f64>, Error>) -> (Error, String) {
-    let tape = Tape::new();
-    let error = f(tape.leaf(Tensor::zeros(&[2, 0, 3]))).expect_err("it is refused");
-    let text = error.to_string();
-    (error, text)
-}
-
-#[test]
-fn an_empty_axis_is_refused_by_name() {
-    for (op, (error, text)) in [
-        ("softmax", refusal(|x| x.try_softmax_over(1))),
-        ("log_softmax", refusal(|x| x.try_log_softmax_over(1))),
-        ("max", refusal(|x| x.try_max_over(&[0, 1]))),
-        ("min", refusal(|x| x.try_min_keep(&[1]))),
-        ("argmax", refusal(|x| x.value().try_argmax(1).map(|_| x))),
-    ] {
-        assert_eq!(error, Error::EmptyAxis { op, axis: 1, shape: vec![2, 0, 3] });
-        let sentence = "axis 1 of [2, 0, 3] is empty; the operation needs at least one element";
-        assert_eq!(text, format!("{op}: {sentence}"));
-    }
-}
-
-#[test]
-fn a_setting_outside_its_range_is_refused_by_name_and_value() {
-    let smoothed = |smoothing| CrossEntropy { smoothing, ..CrossEntropy::new(&[]) };
-    let rng = || tests::rng(0);
-    for (found, text) in [
-        (
-            refusal(|x| x.reshape(&[0, 6]).try_cross_entropy_with(smoothed(1.5))),
-            "cross_entropy: the label smoothing is 1.5, and must be in [0, 1]",
-        ),
-        (
-            refusal(|x| x.reshape(&[0, 6]).try_cross_entropy_with(smoothed(NAN))),
-            "cross_entropy: the label smoothing is NaN, and must be in [0, 1]",
-        ),
-        (
-            refusal(|x| x.try_clamp(2.0, 1.0)),
-            "clamp: the minimum is 2, and must be at most the maximum",
-        ),
-        (
-            refusal(|x| x.try_dropout(1.0, &mut rng())),
-            "dropout: the probability is 1, and must be in [0, 1)",
-        ),
-        (
-            refusal(|x| {
-                let d = x.tape().leaf(Tensor::zeros(&[3]));
-                x.try_layer_norm(d, d, -1.0)
-            }),
-            "layer_norm: the eps is -1, and must be finite and not negative",
-        ),
-    ] {
-        assert!(matches!(found.0, Error::Setting { .. }), "{:?}", found.0);
-        assert_eq!(found.1, text);
-    }
-}
-
-#[test]
-fn an_input_of_the_wrong_shape_is_refused_by_name_and_shape() {
-    let weights = || CrossEntropy { weights: Some([1.0; 5].into()), ..CrossEntropy::new(&[]) };
-    for (found, text) in [
-        (
-            refusal(|x| x.reshape(&[0, 6]).try_cross_entropy_with(weights())),
-            "cross_entropy: the list of class weights has the shape [5], and must have [6]",
-        ),
-        (
-            refusal(|x| {
-                let [w, b] = [3, 4].map(|d| x.tape().leaf(Tensor::zeros(&[d])));
-                x.try_layer_norm(w, b, 1e-5)
-            }),
-            "layer_norm: the bias has the shape [4], and must have [3]",
-        ),
-    ] {
-        assert!(matches!(found.0, Error::InputShape { .. }), "{:?}", found.0);
-        assert_eq!(found.1, text);
-    }
 }

@@ -70,7 +70,7 @@ impl Golden {
     }
 }
 
-fn bytes(file: &str) -> Vec<u8> {
+pub(crate) fn bytes(file: &str) -> Vec<u8> {
     let path = format!("{}/goldens/{file}.safetensors", env!("CARGO_MANIFEST_DIR"));
     match fs::read(&path) {
         Ok(bytes) => bytes,

@@ -1,7 +1,10 @@
 //! Laws that hold whatever the numbers: of unrolling, of batches, of gradients.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use autograd::draw::Draw;
-use autograd::{Params, Tape, Tensor};
+use autograd::ops::{Contribution, Describe, Op};
+use autograd::{Element, Error, Params, Tape, Tensor};
 use proptest::prelude::*;
 use rnn::{
     Cell, Gru, GruResetBefore, Lstm, LstmVariant, MinGru, MinLstm, Seq, Vanilla, bptt, unroll,
@@ -167,4 +170,46 @@ fn a_zero_cotangent_gives_a_zero_gradient_even_at_a_pole() {
         assert_eq!(gradient.at(&[0]), 0.0);
         assert!(gradient.at(&[1]).is_finite());
     }
+}
+
+/// How often the gradient of a [`Counted`] was computed.
+static COMPUTED: AtomicUsize = AtomicUsize::new(0);
+
+/// a + b, whose gradients are said to be costly.
+struct Counted;
+
+impl Describe for Counted {
+    const NAME: &'static str = "counted";
+    fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
+        let shape = draw.shape(0);
+        (Self, vec![draw.tensor(&shape, -1.0..1.0), draw.tensor(&shape, -1.0..1.0)])
+    }
+}
+
+impl<E: Element> Op<E, 2> for Counted {
+    fn forward(&self, [a, b]: [&Tensor<E>; 2]) -> Result<Tensor<E>, Error> {
+        a.try_add(b)
+    }
+
+    fn vjp(&self, _: [&Tensor<E>; 2], _: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 2] {
+        [(); 2].map(|()| {
+            let dy = dy.clone();
+            Contribution::lazy(move || {
+                COMPUTED.fetch_add(1, Ordering::Relaxed);
+                dy.clone()
+            })
+        })
+    }
+}
+
+#[test]
+fn a_lazy_contribution_is_computed_only_where_a_gradient_is_needed() {
+    let tape = Tape::new();
+    let [data, w] = [tape.constant(Tensor::from([3.0])), tape.leaf(Tensor::from([5.0]))];
+    let once = tape.apply(Counted, [data, w]);
+    assert_eq!(tape.backward(once).of(w).data(), [1.0]);
+    assert_eq!(COMPUTED.load(Ordering::Relaxed), 1);
+    let twice = tape.apply(Counted, [w, w]);
+    assert_eq!(tape.backward(twice).of(w).data(), [2.0]);
+    assert_eq!(COMPUTED.load(Ordering::Relaxed), 3);
 }

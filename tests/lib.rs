@@ -53,3 +53,18 @@ where
         assert!(error <= allowed, "{what}: `{name}` differs by {error:.1e}, allowed {allowed:.0e}");
     }
 }
+
+/// Asserts that a result is this error, and that its sentence holds these facts.
+#[track_caller]
+pub fn refused<T, E>(result: Result<T, E>, variant: fn(&E) -> bool, facts: &[&str])
+where
+    E: std::error::Error,
+{
+    let error = result.err().expect("it is refused");
+    assert!(variant(&error), "another variant: {error:?}");
+    let sentence = error.to_string();
+    for fact in facts {
+        assert!(sentence.contains(fact), "`{fact}` is not in: {sentence}");
+    }
+    assert!(!sentence.contains('\n') && !sentence.ends_with('.'), "one sentence: {sentence}");
+}

@@ -6,9 +6,8 @@ use autograd::ops::{Describe, Op};
 use autograd::transform::value_and_grad;
 use autograd::{Params, Tape, Tensor};
 use proptest::prelude::*;
-use rnn::scan::{
-    Scan, Scannable, Space, bptt_by_scan, scan_backward, scan_by_loop, scan_on_tape, unroll_by_scan,
-};
+use rnn::by_scan::{Scannable, bptt_by_scan, scan_on_tape, unroll_by_scan};
+use rnn::scan::{Scan, Space, scan_backward, scan_by_loop};
 use rnn::{Hidden, MinGru, MinLstm, Seq, bptt, unroll};
 use tests::drawn::{Drawn, draw_params};
 use tests::{assert_close, config, distance};

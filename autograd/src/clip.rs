@@ -7,11 +7,13 @@ use crate::tensor::Tensor;
 /// A gradient with a NaN or an infinity in it, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the gradient of `{name}` is not finite; lower the learning rate, or look for the first step that overflows"
+    "the gradient of `{name}` is not finite at {index:?}; lower the learning rate, or look for the first step that overflows"
 )]
 pub struct NotFinite {
     /// The parameter's name.
     pub name: String,
+    /// The index of the first entry that is not finite.
+    pub index: Vec<usize>,
 }
 
 /// Fails with the name of the first parameter whose gradient is not finite.
@@ -22,8 +24,9 @@ where
 {
     let mut bad = None;
     grads.map_named(&Path::default(), &mut |name, gradient| {
-        if bad.is_none() && !gradient.is_finite() {
-            bad = Some(NotFinite { name });
+        let first = gradient.data().iter().position(|g| !g.is_finite());
+        if let (None, Some(first)) = (&bad, first) {
+            bad = Some(NotFinite { name, index: gradient.shape_value().index_of(first) });
         }
     });
     bad.map_or(Ok(()), Err)

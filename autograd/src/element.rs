@@ -7,10 +7,13 @@
 
 pub(crate) mod erf;
 
+use std::cell::RefCell;
 use std::fmt::Debug;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
+use crate::blocks::{Blocks, PerThread};
+use crate::kernel::{self, elementary};
 use crate::product::{self, Factors};
 use erf::{TERMS_F32, TERMS_F64, erf};
 
@@ -75,6 +78,21 @@ pub trait Element:
         }
     }
 
+    /// e to the power of every number of a slice, in place.
+    fn exp_all(numbers: &mut [Self]) {
+        numbers.iter_mut().for_each(|x| *x = x.exp());
+    }
+
+    /// The hyperbolic tangent of every number of a slice, in place.
+    fn tanh_all(numbers: &mut [Self]) {
+        numbers.iter_mut().for_each(|x| *x = x.tanh());
+    }
+
+    /// The logistic function of every number of a slice, in place.
+    fn sigmoid_all(numbers: &mut [Self]) {
+        numbers.iter_mut().for_each(|x| *x = x.sigmoid());
+    }
+
     /// ln(1 + e^x), written so that e is never raised to a positive power. Its slope is the logistic function.
     fn softplus(self) -> Self {
         match self.value() > 0.0 {
@@ -90,12 +108,17 @@ pub trait Element:
         if dy == Self::ZERO { Self::ZERO } else { dy * slope }
     }
 
+    /// Where blocks of this type wait to be used again, if they do.
+    fn blocks() -> Option<&'static PerThread<Self>> {
+        None
+    }
+
     /// C = op(A) · op(B), added to what `c` holds if `accumulate`. See [`Factors`] for the layout.
     fn matmul_into(factors: Factors, a: &[Self], b: &[Self], c: &mut [Self], accumulate: bool);
 }
 
 macro_rules! real {
-    ($type:ty, $gemm:path, $erf_terms:expr) => {
+    ($type:ident, $module:ident, $gemm:path, $erf_terms:expr) => {
         impl Element for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -152,6 +175,23 @@ macro_rules! real {
                 erf(f64::from(self), $erf_terms) as $type
             }
 
+            fn exp_all(numbers: &mut [Self]) {
+                kernel::run(elementary::$module::Exp(numbers));
+            }
+            fn tanh_all(numbers: &mut [Self]) {
+                kernel::run(elementary::$module::Tanh(numbers));
+            }
+            fn sigmoid_all(numbers: &mut [Self]) {
+                kernel::run(elementary::$module::Sigmoid(numbers));
+            }
+
+            fn blocks() -> Option<&'static PerThread<Self>> {
+                thread_local! {
+                    static BLOCKS: RefCell<Blocks<$type>> = const { RefCell::new(Blocks::new()) };
+                }
+                Some(&BLOCKS)
+            }
+
             fn matmul_into(
                 factors: Factors,
                 a: &[Self],
@@ -165,5 +205,5 @@ macro_rules! real {
     };
 }
 
-real!(f32, product::f32_product, TERMS_F32);
-real!(f64, product::f64_product, TERMS_F64);
+real!(f32, single, product::f32_product, TERMS_F32);
+real!(f64, double, product::f64_product, TERMS_F64);

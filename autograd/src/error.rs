@@ -29,7 +29,11 @@ pub enum Error {
         advice: &'static str,
     },
     /// A shape that does not hold as many elements as there are.
-    #[error("{op}: cannot view {from:?} as {to:?}; the number of elements must stay the same")]
+    #[error(
+        "{op}: cannot view {from:?} as {to:?}; {} elements are not {}",
+        .from.iter().product::<usize>(),
+        .to.iter().product::<usize>()
+    )]
     Reshape {
         /// The operation.
         op: &'static str,

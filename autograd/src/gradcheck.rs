@@ -35,7 +35,7 @@ mod every_op;
 use std::fmt;
 use std::sync::Arc;
 
-pub use every_op::{OpCheck, every_op};
+pub use every_op::{DrawnOp, OpCheck, every_op};
 
 use crate::complex::Complex;
 use crate::draw::Draw;
@@ -79,6 +79,8 @@ pub struct Check {
     pub projections: usize,
     /// What the exact methods may differ by at order 1: 1e-12.
     pub exact: f64,
+    /// The same for an op that is [elementwise](crate::ops::Describe::ELEMENTWISE): 1e-13.
+    pub exact_elementwise: f64,
     /// What they may differ by at order 2: 1e-11.
     pub exact_second: f64,
     /// What central differences may differ by: 1e-7.
@@ -93,6 +95,7 @@ impl Default for Check {
             full_up_to: 64,
             projections: 3,
             exact: 1e-12,
+            exact_elementwise: 1e-13,
             exact_second: 1e-11,
             differences: 1e-7,
         }
@@ -202,7 +205,7 @@ fn error(a: f64, b: f64) -> f64 {
 }
 
 /// Something that can be computed on a tape of one element type.
-trait Run<E> {
+trait Run<E: Element> {
     fn run<'t>(&self, tape: &'t Tape<E>, inputs: Vec<Var<'t, E>>) -> Vec<Var<'t, E>>;
 }
 
@@ -211,6 +214,9 @@ trait Subject: Run<f64> + Run<Complex> + Run<Dual<f64>> {
     fn name(&self) -> String;
     fn input_name(&self, input: usize) -> String {
         format!("input {input}")
+    }
+    fn is_elementwise(&self) -> bool {
+        false
     }
 }
 
@@ -230,6 +236,9 @@ where
     fn name(&self) -> String {
         O::NAME.to_string()
     }
+    fn is_elementwise(&self) -> bool {
+        O::ELEMENTWISE
+    }
 }
 
 struct OpManySubject<O>(Arc<O>);
@@ -243,6 +252,9 @@ impl<E: Element, O: OpMany<E>> Run<E> for OpManySubject<O> {
 impl<O: OpMany<f64> + OpMany<Complex> + OpMany<Dual<f64>>> Subject for OpManySubject<O> {
     fn name(&self) -> String {
         O::NAME.to_string()
+    }
+    fn is_elementwise(&self) -> bool {
+        O::ELEMENTWISE
     }
 }
 
@@ -320,11 +332,13 @@ impl Check {
         };
         let at_point = Point { check: self, subject, at, weights };
         let grads = at_point.gradient(at.to_vec())?;
+        let allowed_exact =
+            if subject.is_elementwise() { self.exact_elementwise } else { self.exact };
         let mut errors = Errors::default();
         for (input, x) in at.iter().enumerate() {
             let g = &grads[input];
             if x.elements() <= self.full_up_to {
-                let exact = at_point.entries(input, g, Method::ComplexStep, self.exact)?;
+                let exact = at_point.entries(input, g, Method::ComplexStep, allowed_exact)?;
                 errors.complex_step = errors.complex_step.max(exact);
             }
             // Along random directions, all three; an error found there is then looked up entry by entry.
@@ -333,8 +347,8 @@ impl Check {
                 let expected = dot(g, &v);
                 let scale = 1.0 + norm_1(g, &v);
                 for (method, allowed, worst) in [
-                    (Method::ComplexStep, self.exact, &mut errors.complex_step),
-                    (Method::Dual, self.exact, &mut errors.dual),
+                    (Method::ComplexStep, allowed_exact, &mut errors.complex_step),
+                    (Method::Dual, allowed_exact, &mut errors.dual),
                     (Method::CentralDifferences, self.differences, &mut errors.differences),
                 ] {
                     let found = at_point.slope(input, &v, method);

@@ -329,6 +329,10 @@
 //! The same calls give the same bytes, from run to run. No op reads a clock or has a generator of its own: what is
 //! drawn at random takes the generator as an argument, and a seeded one repeats itself.
 //!
+//! Large matrix products run on all cores, or on the threads of the `rayon` pool that calls them; how the work is
+//! cut does not depend on their number, and so the bytes do not either. Without the feature `threads`, which is on by
+//! default, all runs on the caller's thread.
+//!
 //! ```
 //! use autograd::{Tape, Tensor, init};
 //! use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -347,7 +351,10 @@
 // In reading order: each module uses only those above it, and `tests/layers.rs` sees to it.
 pub mod scalar;
 
+mod kernel;
+mod threads;
 pub mod product;
+pub mod blocks;
 pub mod element;
 pub mod dual;
 pub mod complex;

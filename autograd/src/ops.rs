@@ -25,6 +25,7 @@ mod gather;
 mod conv;
 mod pool;
 
+use std::fmt;
 use std::sync::Arc;
 
 pub use activation::*;
@@ -54,6 +55,10 @@ use crate::tensor::{Matrix, Tensor};
 pub trait Describe: Sized + Send + Sync + 'static {
     /// The name in error messages and pictures of the tape.
     const NAME: &'static str;
+
+    /// Whether an entry of the output is computed from the entries at its own place alone, after
+    /// broadcasting. The gradient check allows such an op a tenth of the error of the others.
+    const ELEMENTWISE: bool = false;
 
     /// An instance of the op with inputs it accepts, in a region where its derivative is smooth
     /// and of order 1. The gradient check draws from here.
@@ -94,7 +99,7 @@ pub trait OpMany<E: Element>: Describe {
 /// Most ops return a [`Dense`](Self::Dense) tensor (write `.into()`). The others exist so that
 /// the gradient of a part never costs as much as the whole.
 #[derive(Clone, Debug)]
-pub enum Contribution<E> {
+pub enum Contribution<E: Element> {
     /// A tensor of the input's shape.
     Dense(Tensor<E>),
     /// A tensor for a part of the input: the indices of `axis` from `start` on.
@@ -117,18 +122,43 @@ pub enum Contribution<E> {
     /// A matrix product, computed straight into the gradient, and not at all if the input does
     /// not need one. Batch axes that the input lacks are summed over.
     Product {
-        /// The left factor, and whether it is read transposed.
-        a: (Tensor<E>, bool),
+        /// The left factor, and whether it is read transposed. In a box, as the other, so that contributions of all
+        /// kinds are small to hand on.
+        a: Box<(Tensor<E>, bool)>,
         /// The right factor, and whether it is read transposed.
-        b: (Tensor<E>, bool),
+        b: Box<(Tensor<E>, bool)>,
     },
+    /// A tensor of the input's shape, computed only if the input needs a gradient: see
+    /// [`lazy`](Self::lazy).
+    Lazy(Lazy<E>),
+}
+
+/// How to compute a contribution.
+#[derive(Clone)]
+pub struct Lazy<E: Element>(Arc<dyn Fn() -> Tensor<E> + Send + Sync>);
+
+impl<E: Element> fmt::Debug for Lazy<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lazy")
+    }
 }
 
 impl<E: Element> Contribution<E> {
+    /// A contribution that is costly, and of no use where the input is data and not a variable to
+    /// differentiate in.
+    pub fn lazy(compute: impl Fn() -> Tensor<E> + Send + Sync + 'static) -> Self {
+        Self::Lazy(Lazy(Arc::new(compute)))
+    }
+
     /// This contribution alone, as a tensor of the input's shape.
     pub fn into_dense(self, shape: &[usize]) -> Tensor<E> {
         match self {
             Self::Dense(values) => values,
+            Self::Lazy(Lazy(compute)) => {
+                let values = compute();
+                assert_eq!(values.shape(), shape, "a gradient has its variable's shape");
+                values
+            }
             part => {
                 let mut sum = Tensor::zeros(shape);
                 part.add_to(&mut sum);
@@ -150,15 +180,17 @@ impl<E: Element> Contribution<E> {
             }
             Self::Part { axis, start, values } => sum.add_slice(axis, start, &values),
             Self::Rows { ids, values } => sum.add_rows(&ids, &values),
-            Self::Product { a: (a, a_transposed), b: (b, b_transposed) } => {
-                let a = Matrix { stored: &a, transposed: a_transposed };
-                sum.add_matmul(a, Matrix { stored: &b, transposed: b_transposed });
+            Self::Product { a, b } => {
+                let (a, b) = (&*a, &*b);
+                let a = Matrix { stored: &a.0, transposed: a.1 };
+                sum.add_matmul(a, Matrix { stored: &b.0, transposed: b.1 });
             }
+            Self::Lazy(_) => Self::Dense(self.into_dense(sum.shape())).add_to(sum),
         }
     }
 }
 
-impl<E> From<Tensor<E>> for Contribution<E> {
+impl<E: Element> From<Tensor<E>> for Contribution<E> {
     fn from(gradient: Tensor<E>) -> Self {
         Self::Dense(gradient)
     }
@@ -167,6 +199,7 @@ impl<E> From<Tensor<E>> for Contribution<E> {
 /// A shared op is an op: the same one on several tapes.
 impl<O: Describe> Describe for Arc<O> {
     const NAME: &'static str = O::NAME;
+    const ELEMENTWISE: bool = O::ELEMENTWISE;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let (op, inputs) = O::sample(draw);
         (Arc::new(op), inputs)

@@ -1,21 +1,24 @@
 //! Optimizers: how a gradient becomes a step. PyTorch's update rules, exactly.
 //!
-//! Each keeps one state tensor or two for every parameter, in the order in which
-//! [`Params`] walks them, and changes the parameters in place.
+//! Each changes the parameters in place, and keeps a tensor or two of [`Memory`] for every one of them, in
+//! the order in which [`Params`] walks them. [`Optimizer::state`] gives the memory out by name, for a
+//! checkpoint, and [`Optimizer::load_state`] takes it back.
 
 mod sgd;
 mod adagrad;
 mod rmsprop;
 mod adam;
+mod state;
 pub mod schedule;
 
 pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamW};
 pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
+pub use state::{Memory, OptimizerState, StateError};
 
 use crate::element::Element;
-use crate::params::{Params, Path};
+use crate::params::{Family, Params, Path};
 use crate::tensor::Tensor;
 
 /// A step that cannot be taken. Nothing has changed when it is returned.
@@ -47,9 +50,24 @@ pub enum OptimError {
 }
 
 /// Turns gradients into changes of parameters.
-pub trait Optimizer<E: Element> {
+pub trait Optimizer<E: Element>: Sized {
+    /// Its name, as PyTorch writes it.
+    const NAME: &'static str;
+
     /// The learning rate, to read or to change between steps.
     fn lr(&mut self) -> &mut f64;
+
+    /// All numbers by which it was made, `lr` among them, with PyTorch's names; yes is 1 and no is 0.
+    fn settings(&self) -> Vec<(&'static str, f64)>;
+
+    /// The kinds of tensors that it needs to remember as it is set.
+    fn needs(&self) -> Vec<&'static str>;
+
+    /// What it remembers of the steps so far.
+    fn memory(&self) -> &Memory<E>;
+
+    /// The same, to change.
+    fn memory_mut(&mut self) -> &mut Memory<E>;
 
     /// Changes the parameters by one step against their gradients.
     ///
@@ -62,6 +80,53 @@ pub trait Optimizer<E: Element> {
         params: &mut P,
         grads: &P,
     ) -> Result<(), OptimError>;
+
+    /// All that has to be kept for another optimizer to go on from here, by name. The tensors are
+    /// shared and not copied.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// use autograd::optim::{Adam, Optimizer};
+    ///
+    /// let (mut params, grads) = ([Tensor::from([1.0, 2.0])], [Tensor::from([0.5, -0.5])]);
+    /// let mut adam = Adam::new(0.1);
+    /// adam.step(&mut params, &grads)?;
+    /// let state = adam.state(&params);
+    /// assert_eq!(state.tensors.keys().collect::<Vec<_>>(), ["exp_avg.0", "exp_avg_sq.0"]);
+    ///
+    /// let (mut later, mut copy) = (Adam::new(0.1), params.clone());
+    /// later.load_state(&copy, state)?;
+    /// later.step(&mut copy, &grads)?;
+    /// adam.step(&mut params, &grads)?;
+    /// assert_eq!(copy, params);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `params` are not those of the steps so far.
+    #[track_caller]
+    fn state<P: Params<Leaf = Tensor<E>>>(&self, params: &P) -> OptimizerState<E> {
+        state::give(self, params)
+    }
+
+    /// Goes on from a state: takes its memory and its learning rate. All other settings must be the
+    /// same, and may be changed afterwards; groups are not part of a state.
+    ///
+    /// # Errors
+    ///
+    /// If the state is another optimizer's. Else lists every setting that differs and every tensor that is
+    /// missing, unexpected, or of another shape than its parameter; then nothing is changed.
+    fn load_state<P>(&mut self, params: &P, state: OptimizerState<E>) -> Result<(), StateError>
+    where
+        P: Params<Leaf = Tensor<E>>,
+        P::Family: Family<Of<Tensor<E>> = P>,
+    {
+        let (memory, lr) = state::take(self, params, state)?;
+        *self.memory_mut() = memory;
+        *self.lr() = lr;
+        Ok(())
+    }
 }
 
 /// Parameters that are treated differently: those whose name the predicate accepts.
@@ -107,28 +172,28 @@ struct Common<'a> {
     lr: f64,
     weight_decay: f64,
     groups: &'a [Group],
-    /// How many tensors of state each parameter needs.
-    kinds: usize,
+    /// The kinds of tensors that this step needs.
+    needs: Vec<&'static str>,
 }
 
-/// One parameter at one step: its values, its gradient, the optimizer's tensors for it, and what
-/// its group says.
-struct Slot<'a, E> {
+/// One parameter at one step: its values, its gradient, what is remembered of it (one number a value of each
+/// kind, or none of a kind that is not needed), and what its group says.
+struct Slot<'a, E: Element, const N: usize> {
     values: &'a mut [E],
     grads: &'a [E],
-    state: &'a mut [Tensor<E>],
+    state: [&'a mut [E]; N],
     lr: f64,
     weight_decay: f64,
 }
 
-/// Checks the step, makes the state (tensors of zeros) if there is none yet, and calls `update` for each
-/// parameter.
-fn for_each_parameter<E: Element, P: Params<Leaf = Tensor<E>>>(
+/// Checks the step, makes the memory that is needed (tensors of zeros) if there is none yet, and calls
+/// `update` for each parameter.
+fn for_each_parameter<E: Element, P: Params<Leaf = Tensor<E>>, const N: usize>(
     common: Common<'_>,
-    state: &mut Vec<Vec<Tensor<E>>>,
+    memory: &mut Memory<E>,
     params: &mut P,
     grads: &P,
-    update: impl Fn(Slot<'_, E>),
+    update: impl Fn(Slot<'_, E, N>),
 ) -> Result<(), OptimError> {
     let grads = grads.leaves();
     let mut settings = Vec::with_capacity(grads.len());
@@ -149,20 +214,17 @@ fn for_each_parameter<E: Element, P: Params<Leaf = Tensor<E>>>(
     if let Some(wrong) = wrong {
         return Err(wrong);
     }
-    if state.is_empty() {
-        *state = grads.iter().map(|g| vec![Tensor::zeros(g.shape()); common.kinds]).collect();
+    if let Some(kept) = memory.misfit(&grads) {
+        return Err(OptimError::Parameters { kept, given: grads.len() });
     }
-    let fits = |(kept, grad): (&Vec<Tensor<E>>, &Tensor<E>)| {
-        kept.iter().all(|tensor| tensor.shape() == grad.shape())
-    };
-    if state.len() != grads.len() || !state.iter().zip(&grads).all(fits) {
-        return Err(OptimError::Parameters { kept: state.len(), given: grads.len() });
-    }
-    let mut slots = grads.iter().zip(state).zip(settings);
+    memory.make(&common.needs, &grads);
+    let mut slots = grads.iter().zip(settings).enumerate();
     params.for_each_mut(&mut |parameter| {
-        let ((grads, state), (lr, weight_decay)) = slots.next().expect("counted above");
+        let (i, (grads, (lr, weight_decay))) = slots.next().expect("counted above");
         let (values, grads) = (parameter.data_mut(), grads.data());
+        let state = memory.of_parameter(&common.needs, i);
         update(Slot { values, grads, state, lr, weight_decay });
     });
+    memory.step += 1;
     Ok(())
 }

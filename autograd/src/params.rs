@@ -22,6 +22,8 @@
 //! assert_eq!((sizes.weight, sizes.bias), (6, 2));
 //! ```
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::element::Element;
 use crate::tensor::Tensor;
 
@@ -139,6 +141,56 @@ impl Path {
     pub fn name(&self, field: &str) -> String {
         format!("{}{field}{}", self.prefix, self.suffix)
     }
+}
+
+/// The struct of tensors with the names and shapes of `template`, whose values do not matter, at this place
+/// in a model.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use autograd::{Tensor, params::{Path, from_named}};
+///
+/// let template = [Tensor::zeros(&[2])];
+/// let tensors = BTreeMap::from([("head.0".to_string(), Tensor::from([1.0, 2.0]))]);
+/// let path = Path::default().inside("head");
+/// assert_eq!(from_named(&template, &path, tensors), Ok([Tensor::from([1.0, 2.0])]));
+/// let differences = from_named(&template, &path, BTreeMap::new()).unwrap_err();
+/// assert_eq!(differences, [r#""head.0" [2] is missing"#]);
+/// ```
+///
+/// # Errors
+///
+/// Lists every tensor that is missing, unexpected, or of another shape, each with its name.
+pub fn from_named<P, E>(
+    template: &P,
+    path: &Path,
+    tensors: BTreeMap<String, Tensor<E>>,
+) -> Result<P, Vec<String>>
+where
+    E: Element,
+    P: Params<Leaf = Tensor<E>>,
+    P::Family: Family<Of<Tensor<E>> = P>,
+{
+    let mut differences = Vec::new();
+    let mut expected = BTreeSet::new();
+    let params = template.map_named(path, &mut |name, leaf| {
+        let found = tensors.get(&name);
+        let (wanted, shape) = (leaf.shape(), found.map(Tensor::shape));
+        match shape {
+            Some(shape) if shape == wanted => {}
+            Some(shape) => {
+                differences.push(format!("{name:?} has shape {shape:?} instead of {wanted:?}"));
+            }
+            None => differences.push(format!("{name:?} {wanted:?} is missing")),
+        }
+        expected.insert(name);
+        found.unwrap_or(leaf).clone()
+    });
+    let unexpected = tensors.iter().filter(|(name, _)| !expected.contains(*name));
+    differences.extend(
+        unexpected.map(|(name, tensor)| format!("{name:?} {:?} is unexpected", tensor.shape())),
+    );
+    if differences.is_empty() { Ok(params) } else { Err(differences) }
 }
 
 /// Implements [`Params`] and [`Family`] for a struct of leaves, given the name of each:

@@ -43,14 +43,17 @@ impl Picture {
     pub fn of<E: Element>(tape: &Tape<E>) -> Self {
         let nodes = tape.nodes();
         let mut pictured = Vec::with_capacity(nodes.len());
+        let mut first = 0;
         for (i, node) in nodes.iter().enumerate() {
             // A further output of an op hangs on the first one.
-            let first = node.inputs.is_empty() && !matches!(node.name, "leaf" | "constant");
+            if i >= first + nodes[first].outputs as usize {
+                first = i;
+            }
             let inputs = node.inputs.iter().map(|&input| input as usize);
             pictured.push(PictureNode {
                 name: node.name,
                 shape: node.value.shape().to_vec(),
-                inputs: if first { vec![i - 1] } else { inputs.collect() },
+                inputs: if i > first { vec![first] } else { inputs.collect() },
                 value: numbers(&node.value),
                 gradient: None,
             });
@@ -71,6 +74,7 @@ impl Picture {
         let mut text = String::new();
         for (i, node) in self.nodes.iter().enumerate() {
             let PictureNode { name, shape, inputs, value, gradient } = node;
+            let name = name.replace('\n', "\\n");
             let inputs: Vec<String> = inputs.iter().map(usize::to_string).collect();
             let call =
                 if inputs.is_empty() { String::new() } else { format!("({})", inputs.join(", ")) };
@@ -84,7 +88,8 @@ impl Picture {
     pub fn graphviz(&self) -> String {
         let mut text = String::from("digraph {\n  rankdir=LR; node [shape=box];\n");
         for (i, node) in self.nodes.iter().enumerate() {
-            writeln!(text, "  {i} [label=\"{}\"];", node.label("\\n")).expect("a String");
+            let name = node.name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            writeln!(text, "  {i} [label=\"{}\"];", node.label(&name, "\\n")).expect("a String");
         }
         self.edges(&mut text, "->");
         text + "}\n"
@@ -94,7 +99,13 @@ impl Picture {
     pub fn mermaid(&self) -> String {
         let mut text = String::from("flowchart LR\n");
         for (i, node) in self.nodes.iter().enumerate() {
-            writeln!(text, "  {i}[\"{}\"]", node.label("<br>")).expect("a String");
+            let name = node.name.chars().map(|c| match c {
+                '#' | '"' | '<' | '>' | '&' => format!("#{};", u32::from(c)),
+                '\n' => "<br>".to_string(),
+                _ => c.to_string(),
+            });
+            let label = node.label(&name.collect::<String>(), "<br>");
+            writeln!(text, "  {i}[\"{label}\"]").expect("a String");
         }
         self.edges(&mut text, "-->");
         text
@@ -110,20 +121,29 @@ impl Picture {
 }
 
 impl PictureNode {
-    fn label(&self, line: &str) -> String {
-        let Self { name, shape, value, gradient, .. } = self;
+    /// What stands in a box, with the name as the language needs it and `line` as its end of a line.
+    fn label(&self, name: &str, line: &str) -> String {
+        let Self { shape, value, gradient, .. } = self;
         let gradient = gradient.as_ref().map_or(String::new(), |g| format!("{line}gradient {g}"));
         format!("{name} {shape:?}{line}{value}{gradient}")
     }
 }
 
-/// The first numbers of a tensor, in at most five digits each.
+/// The first numbers of a tensor, in at most six digits each.
 fn numbers<E: Element>(tensor: &Tensor<E>) -> String {
-    let round = |x: f64| if x.is_finite() { format!("{:.5e}", x).parse().unwrap_or(x) } else { x };
-    let shown = tensor.data().iter().take(SHOWN).map(|x| round(x.value()).to_string());
+    let shown = tensor.data().iter().take(SHOWN).map(|x| number(x.value()));
     let mut text = shown.collect::<Vec<_>>().join(" ");
     if tensor.elements() > SHOWN {
         text += " …";
     }
     text
+}
+
+/// A number in at most six digits, very large and small ones as a power of ten.
+fn number(x: f64) -> String {
+    let rounded = format!("{x:.5e}").parse().unwrap_or(x);
+    match x.abs() {
+        0.0 | 1e-4..1e6 => format!("{rounded}"),
+        _ => format!("{rounded:e}"),
+    }
 }

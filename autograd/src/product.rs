@@ -3,6 +3,8 @@
 //! The only module with `unsafe` code: matrixmultiply takes raw pointers, and the lengths that
 //! make them valid are asserted here, at the one call. Products of [`Dual`](crate::Dual) and
 //! [`Complex`](crate::Complex) numbers split into products of their components.
+//!
+//! The rows of a large product are shared out among threads, if the feature `threads` is on.
 #![expect(
     unsafe_code,
     reason = "matrixmultiply's interface is raw pointers; lengths are asserted beside each call"
@@ -10,6 +12,15 @@
 
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Mul};
+
+use crate::threads::{PIECE, for_each_piece};
+
+/// Of how many rows matrixmultiply makes a block: pieces of whole blocks sum in the same order, with the
+/// same bytes, as the whole product would.
+const BLOCK: usize = 64;
+/// The fewest rows of a piece. Each piece copies B into another order, which must be little beside the
+/// products.
+const FEWEST_ROWS: usize = 4 * BLOCK;
 
 /// The sizes of a product and how its factors lie in memory.
 ///
@@ -42,6 +53,17 @@ impl Factors {
     /// Row and column strides of B.
     fn b_strides(&self) -> (isize, isize) {
         strides(self.n, self.k, self.b_transposed)
+    }
+
+    /// How many floating-point operations the product takes.
+    pub(crate) fn work(&self) -> usize {
+        self.m.saturating_mul(self.k).saturating_mul(self.n).saturating_mul(2)
+    }
+
+    /// How many rows of the result are computed in one piece.
+    fn rows_of_a_piece(&self) -> usize {
+        let row = Self { m: 1, ..*self }.work();
+        PIECE.div_ceil(row.max(1)).max(FEWEST_ROWS).next_multiple_of(BLOCK)
     }
 
     fn assert_lengths(&self, a: usize, b: usize, c: usize) {
@@ -84,29 +106,37 @@ macro_rules! real_product {
                     _ => add_outer(a, b, c),
                 };
             }
+            if c.is_empty() {
+                return;
+            }
             let (row_a, column_a) = factors.a_strides();
             let (row_b, column_b) = factors.b_strides();
             let beta = if accumulate { 1.0 } else { 0.0 };
-            // SAFETY: the lengths were asserted above, and with these strides the largest index
-            // into each slice is its length minus one; `c` is borrowed mutably, so no overlap.
-            unsafe {
-                $gemm(
-                    m,
-                    k,
-                    n,
-                    1.0,
-                    a.as_ptr(),
-                    row_a,
-                    column_a,
-                    b.as_ptr(),
-                    row_b,
-                    column_b,
-                    beta,
-                    c.as_mut_ptr(),
-                    n as isize,
-                    1,
-                );
-            }
+            let rows = factors.rows_of_a_piece();
+            for_each_piece(c, rows * n, |piece, c| {
+                let a = &a[piece * rows * row_a as usize..];
+                // SAFETY: the lengths were asserted above. `c` is whole rows of the result, borrowed
+                // mutably, so no overlap; with these strides the largest index into B is its length
+                // minus one, and that into A, for as many rows as `c` has from where `a` starts, too.
+                unsafe {
+                    $gemm(
+                        c.len() / n,
+                        k,
+                        n,
+                        1.0,
+                        a.as_ptr(),
+                        row_a,
+                        column_a,
+                        b.as_ptr(),
+                        row_b,
+                        column_b,
+                        beta,
+                        c.as_mut_ptr(),
+                        n as isize,
+                        1,
+                    );
+                }
+            });
         }
     };
 }
@@ -194,12 +224,14 @@ mod tests {
             (1, 0, 4),
             (1, 3, 0),
             (4, 1, 0),
+            (700, 100, 128),
         ] {
             for flags in 0..4 {
                 let factors =
                     Factors { m, k, n, a_transposed: flags & 1 > 0, b_transposed: flags & 2 > 0 };
                 let a: Vec<f64> = (0..m * k).map(|i| (i as f64).sin()).collect();
                 let b: Vec<f64> = (0..k * n).map(|i| (i as f64).cos()).collect();
+                assert_eq!(factors.rows_of_a_piece() < m, m == 700);
                 let mut c = vec![f64::NAN; m * n];
                 f64_product(factors, &a, &b, &mut c, false);
                 let expected = naive(factors, &a, &b);

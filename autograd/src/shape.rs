@@ -13,13 +13,14 @@ pub const MAX_RANK: usize = 6;
 /// Reads as a slice: `shape[0]`, `shape.len()`, `shape.iter()`.
 #[derive(Clone, Copy)]
 pub struct Shape {
+    /// Ones beyond the rank: they change neither a product nor a comparison.
     lengths: [usize; MAX_RANK],
     rank: usize,
 }
 
 impl Shape {
     /// The shape of a single number.
-    pub const SCALAR: Self = Self { lengths: [0; MAX_RANK], rank: 0 };
+    pub const SCALAR: Self = Self { lengths: [1; MAX_RANK], rank: 0 };
 
     /// The shape with these lengths, if it has at most [`MAX_RANK`] axes and its number of
     /// elements fits in a `usize`.
@@ -36,8 +37,10 @@ impl Shape {
     }
 
     /// The number of elements: the product of the lengths, 1 for a single number.
+    #[inline]
     pub fn elements(&self) -> usize {
-        self.iter().product()
+        let [a, b, c, d, e, f] = self.lengths; // no loop: this is asked at every op
+        (a * b) * (c * d) * (e * f)
     }
 
     /// How far apart in memory two neighbours along each axis are.
@@ -93,7 +96,7 @@ impl Shape {
     /// equal or one of them is 1; a missing axis counts as 1.
     pub fn broadcast(op: &'static str, lhs: Self, rhs: Self) -> Result<Self, Error> {
         let rank = lhs.rank.max(rhs.rank);
-        let mut shape = Self { lengths: [0; MAX_RANK], rank };
+        let mut shape = Self { lengths: [1; MAX_RANK], rank };
         for back in 1..=rank {
             let length = |s: &Self| if back <= s.rank { s[s.rank - back] } else { 1 };
             shape.lengths[rank - back] = match (length(&lhs), length(&rhs)) {
@@ -120,15 +123,13 @@ impl Shape {
         strides
     }
 
-    /// Row-major items of this shape, repeated to the different shape `target` that it broadcasts to.
-    pub(crate) fn repeat<T: Copy>(&self, items: &[T], target: &Self) -> Vec<T> {
+    /// Row-major items of this shape, repeated to the different shape `target` that it broadcasts to, appended to `repeated`.
+    pub(crate) fn repeat<T: Copy>(&self, items: &[T], target: &Self, repeated: &mut Vec<T>) {
         let steps = self.strides_within(target);
         let last = target.rank - 1; // without axes the shapes would have been equal
-        let mut repeated = Vec::with_capacity(target.elements());
         target.for_each_row(&steps, &steps, |at, _| {
             repeated.extend((0..target[last]).map(|i| items[at + i * steps[last]]));
         });
-        repeated
     }
 
     /// Calls `visit` with each index of the outer axes as a pair of positions, one in a tensor
@@ -168,9 +169,12 @@ impl Deref for Shape {
     }
 }
 
+/// Written without a branch: shapes are compared at every op, and nearly always equal.
 impl PartialEq for Shape {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
-        **self == **other
+        let pairs = self.lengths.iter().zip(&other.lengths);
+        pairs.fold(self.rank ^ other.rank, |differ, (a, b)| differ | (a ^ b)) == 0
     }
 }
 

@@ -38,14 +38,14 @@ use crate::tensor::Tensor;
 /// assert_eq!(y.value().item(), 14.0);
 /// assert_eq!(grads.of(x).data(), [2.0, 4.0, 6.0]);
 /// ```
-pub struct Tape<E> {
+pub struct Tape<E: Element> {
     nodes: RefCell<Vec<Node<E>>>,
     /// Different for every tape and after every reset.
     id: u64,
 }
 
 /// One value on a tape and where it came from.
-pub(crate) struct Node<E> {
+pub(crate) struct Node<E: Element> {
     pub(crate) value: Tensor<E>,
     /// The op whose first output this is; none for leaves, constants and further outputs, and where no
     /// gradient is needed.
@@ -61,31 +61,47 @@ pub(crate) struct Node<E> {
 }
 
 /// An op on a tape, whatever its number of inputs and outputs.
-pub(crate) trait Recorded<E>: Send + Sync {
+pub(crate) trait Recorded<E: Element>: Send + Sync {
     /// Hands each contribution to `add`, with the number of the input it belongs to.
-    fn pull(
-        &self,
-        inputs: &[&Tensor<E>],
-        outputs: &[&Tensor<E>],
-        d_outputs: &[Tensor<E>],
-        add: &mut dyn FnMut(usize, Contribution<E>),
-    );
+    fn pull(&self, at: At<'_, E>, add: &mut dyn FnMut(usize, Contribution<E>));
+}
+
+/// Where the reverse sweep stands: what an op read and made, and the gradients of what it made.
+pub(crate) struct At<'a, E: Element> {
+    nodes: &'a [Node<E>],
+    node: usize,
+    d_outputs: &'a [Option<Tensor<E>>],
+}
+
+impl<'a, E: Element> At<'a, E> {
+    fn input(&self, k: usize) -> &'a Tensor<E> {
+        &self.nodes[self.nodes[self.node].inputs[k] as usize].value
+    }
+
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = &'a Tensor<E>> {
+        (0..self.nodes[self.node].inputs.len()).map(|k| self.input(k))
+    }
+
+    fn outputs(&self) -> impl Iterator<Item = &'a Tensor<E>> {
+        self.nodes[self.node..][..self.d_outputs.len()].iter().map(|node| &node.value)
+    }
+
+    /// The gradients of all outputs: zeros for one that the loss does not depend on.
+    pub(crate) fn d_outputs(&self) -> impl Iterator<Item = Tensor<E>> {
+        let pairs = self.d_outputs.iter().zip(self.outputs());
+        pairs.map(|(dy, y)| dy.clone().unwrap_or_else(|| zeros(y)))
+    }
 }
 
 /// An op with N inputs and one output.
 struct Fixed<O, const N: usize>(O);
 
 impl<E: Element, O: Op<E, N>, const N: usize> Recorded<E> for Fixed<O, N> {
-    fn pull(
-        &self,
-        inputs: &[&Tensor<E>],
-        outputs: &[&Tensor<E>],
-        d_outputs: &[Tensor<E>],
-        add: &mut dyn FnMut(usize, Contribution<E>),
-    ) {
-        let inputs = std::array::from_fn(|i| inputs[i]);
-        let contributions = self.0.vjp(inputs, outputs[0], &d_outputs[0]);
-        contributions.into_iter().enumerate().for_each(|(i, dx)| add(i, dx));
+    fn pull(&self, at: At<'_, E>, add: &mut dyn FnMut(usize, Contribution<E>)) {
+        let dy = at.d_outputs[0].as_ref().expect("the sweep stops only where there is a gradient");
+        let y = &at.nodes[at.node].value;
+        let contributions = self.0.vjp(std::array::from_fn(|k| at.input(k)), y, dy);
+        contributions.into_iter().enumerate().for_each(|(k, dx)| add(k, dx));
     }
 }
 
@@ -93,16 +109,11 @@ impl<E: Element, O: Op<E, N>, const N: usize> Recorded<E> for Fixed<O, N> {
 struct Many<O>(O);
 
 impl<E: Element, O: OpMany<E>> Recorded<E> for Many<O> {
-    fn pull(
-        &self,
-        inputs: &[&Tensor<E>],
-        outputs: &[&Tensor<E>],
-        d_outputs: &[Tensor<E>],
-        add: &mut dyn FnMut(usize, Contribution<E>),
-    ) {
-        let contributions = self.0.vjp(inputs, outputs, d_outputs);
+    fn pull(&self, at: At<'_, E>, add: &mut dyn FnMut(usize, Contribution<E>)) {
+        let (inputs, outputs): (Vec<_>, Vec<_>) = (at.inputs().collect(), at.outputs().collect());
+        let contributions = self.0.vjp(&inputs, &outputs, &at.d_outputs().collect::<Vec<_>>());
         assert_eq!(contributions.len(), inputs.len(), "{}: one contribution an input", O::NAME);
-        contributions.into_iter().enumerate().for_each(|(i, dx)| add(i, dx));
+        contributions.into_iter().enumerate().for_each(|(k, dx)| add(k, dx));
     }
 }
 
@@ -141,6 +152,11 @@ impl<E: Element> Tape<E> {
     /// The number of nodes.
     pub fn len(&self) -> usize {
         self.nodes.borrow().len()
+    }
+
+    /// The number of numbers that the nodes hold together.
+    pub fn elements(&self) -> usize {
+        self.nodes.borrow().iter().map(|node| node.value.elements()).sum()
     }
 
     /// Whether nothing was recorded.
@@ -236,7 +252,7 @@ impl<E: Element> Tape<E> {
             let value = op.forward(std::array::from_fn(|i| &node(i).value))?;
             (value, (0..N).any(|i| node(i).needs_grad))
         };
-        let indices = inputs.iter().map(Var::index).collect();
+        let indices = SmallVec::from_slice(&inputs.map(|var| var.index()));
         let op = needs_grad.then(|| Box::new(Fixed::<O, N>(op)) as Box<dyn Recorded<E>>);
         Ok(self.push(value, op, indices, 1, needs_grad, O::NAME))
     }
@@ -342,17 +358,13 @@ pub(crate) fn backward<E: Element>(
     let mut grads: Vec<Option<Tensor<E>>> = vec![None; nodes.len()];
     grads[last] = Some(seed);
     for (i, node) in nodes[..=last].iter().enumerate().rev() {
-        let own = i..i + node.outputs as usize;
-        let (Some(op), true) = (&node.op, grads[own.clone()].iter().any(Option::is_some)) else {
+        // What an op reads was made before it.
+        let (before, after) = grads.split_at_mut(i);
+        let d_outputs = &after[..node.outputs as usize];
+        let (Some(op), true) = (&node.op, d_outputs.iter().any(Option::is_some)) else {
             continue;
         };
-        let inputs = node.inputs.iter().map(|&input| &nodes[input as usize].value);
-        let inputs: SmallVec<[&Tensor<E>; 4]> = inputs.collect();
-        let outputs: SmallVec<[&Tensor<E>; 2]> =
-            nodes[own.clone()].iter().map(|n| &n.value).collect();
-        let d_outputs = own.map(|k| grads[k].clone().unwrap_or_else(|| zeros(&nodes[k].value)));
-        let d_outputs: SmallVec<[Tensor<E>; 2]> = d_outputs.collect();
-        op.pull(&inputs, &outputs, &d_outputs, &mut |k, contribution| {
+        op.pull(At { nodes, node: i, d_outputs }, &mut |k, contribution| {
             let input = node.inputs[k] as usize;
             let shape = nodes[input].value.shape_value();
             match &contribution {
@@ -362,7 +374,7 @@ pub(crate) fn backward<E: Element>(
                 }
                 _ if nodes[input].needs_grad => {
                     watch(i, k, &contribution);
-                    add(&mut grads[input], shape, contribution);
+                    add(&mut before[input], shape, contribution);
                 }
                 _ => {}
             }
@@ -391,7 +403,7 @@ fn zeros<E: Element>(like: &Tensor<E>) -> Tensor<E> {
 ///
 /// It borrows nothing, and can be sent to another thread.
 #[derive(Clone, Debug)]
-pub struct Gradients<E> {
+pub struct Gradients<E: Element> {
     grads: Vec<Option<Tensor<E>>>,
     id: u64,
 }

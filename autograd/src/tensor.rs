@@ -6,6 +6,7 @@
 //!
 //! Tensors know nothing of gradients.
 
+mod block;
 mod elementwise;
 mod index;
 mod lines;
@@ -19,8 +20,9 @@ mod conv;
 mod pool;
 
 use std::fmt;
-use std::sync::Arc;
 
+use block::Block;
+pub use block::release;
 pub(crate) use conv::Convolution;
 pub use mask::Mask;
 pub use matmul::{Matrix, Transposed};
@@ -41,8 +43,8 @@ use crate::shape::Shape;
 /// assert_eq!((&x * &column_sums).at(&[1, 2]), 54.0); // broadcasts over the rows
 /// ```
 #[derive(Clone)]
-pub struct Tensor<E> {
-    numbers: Arc<Vec<E>>,
+pub struct Tensor<E: Element> {
+    numbers: Block<E>,
     start: usize,
     shape: Shape,
 }
@@ -70,12 +72,23 @@ impl<E: Element> Tensor<E> {
     /// The tensor whose numbers are known to fill the shape.
     pub(crate) fn from_parts(shape: Shape, data: Vec<E>) -> Self {
         debug_assert_eq!(shape.elements(), data.len());
-        Self { numbers: Arc::new(data), start: 0, shape }
+        Self { numbers: Block::new(data), start: 0, shape }
+    }
+
+    /// The tensor whose numbers `fill` appends to an empty block that has room for them.
+    pub(crate) fn build(shape: Shape, fill: impl FnOnce(&mut Vec<E>)) -> Self {
+        let numbers = Block::filled(shape.elements(), fill);
+        Self { numbers, start: 0, shape }
+    }
+
+    /// The tensor of these numbers, which fill the shape.
+    pub(crate) fn collect(shape: Shape, numbers: impl Iterator<Item = E>) -> Self {
+        Self::build(shape, |block| block.extend(numbers))
     }
 
     /// A single number: a tensor without axes.
     pub fn scalar(x: E) -> Self {
-        Self::from_parts(Shape::SCALAR, vec![x])
+        Self::build(Shape::SCALAR, |numbers| numbers.push(x))
     }
 
     /// The tensor of this shape filled with `x`.
@@ -85,8 +98,12 @@ impl<E: Element> Tensor<E> {
     /// If the shape has too many axes or elements, as every constructor does.
     #[track_caller]
     pub fn full(shape: &[usize], x: E) -> Self {
-        let shape = expect(Shape::new("tensor", shape));
-        Self::from_parts(shape, vec![x; shape.elements()])
+        Self::filled(expect(Shape::new("tensor", shape)), x)
+    }
+
+    /// The tensor of this shape filled with `x`.
+    pub(crate) fn filled(shape: Shape, x: E) -> Self {
+        Self::build(shape, |numbers| numbers.resize(shape.elements(), x))
     }
 
     /// Zeros.
@@ -110,7 +127,7 @@ impl<E: Element> Tensor<E> {
     #[track_caller]
     pub fn from_fn(shape: &[usize], f: impl FnMut(usize) -> E) -> Self {
         let shape = expect(Shape::new("tensor", shape));
-        Self::from_parts(shape, (0..shape.elements()).map(f).collect())
+        Self::collect(shape, (0..shape.elements()).map(f))
     }
 
     /// The length of each axis.
@@ -130,17 +147,17 @@ impl<E: Element> Tensor<E> {
 
     /// The numbers in row-major order.
     pub fn data(&self) -> &[E] {
-        &self.numbers[self.start..self.start + self.elements()]
+        &self.numbers.numbers()[self.start..self.start + self.elements()]
     }
 
     /// The numbers, to write to. Copies first if another tensor shares them.
     pub fn data_mut(&mut self) -> &mut [E] {
         let elements = self.elements();
-        if Arc::get_mut(&mut self.numbers).is_none() {
-            *self = Self::from_parts(self.shape, self.data().to_vec());
+        if self.numbers.own().is_none() {
+            *self = Self::build(self.shape, |numbers| numbers.extend_from_slice(self.data()));
         }
         let start = self.start;
-        let numbers = Arc::get_mut(&mut self.numbers).expect("the block is this tensor's alone");
+        let numbers = self.numbers.own().expect("the block is this tensor's alone");
         &mut numbers[start..start + elements]
     }
 
@@ -253,9 +270,8 @@ impl<E: Element> PartialEq for Tensor<E> {
 }
 
 /// Shape, then numbers: `[2, 2] [1.0, 2.0, 3.0, 4.0]`.
-impl<E: fmt::Debug> fmt::Debug for Tensor<E> {
+impl<E: Element> fmt::Debug for Tensor<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let numbers = &self.numbers[self.start..self.start + self.shape.elements()];
-        write!(f, "{} {numbers:?}", self.shape)
+        write!(f, "{} {:?}", self.shape, self.data())
     }
 }

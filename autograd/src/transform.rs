@@ -8,7 +8,7 @@ use crate::element::Element;
 use crate::error::expect;
 use crate::ops::Contribution;
 use crate::params::{Family, Params};
-use crate::tape::{Recorded, Tape, Var};
+use crate::tape::{At, Recorded, Tape, Var};
 use crate::tensor::Tensor;
 
 /// The struct P with another leaf.
@@ -298,20 +298,14 @@ where
     F: for<'a> Fn(&'a Tape<E>, P::Of<Var<'a, E>>) -> [Var<'a, E>; N] + Send + Sync,
     E: Element,
 {
-    fn pull(
-        &self,
-        inputs: &[&Tensor<E>],
-        _outputs: &[&Tensor<E>],
-        d_outputs: &[Tensor<E>],
-        add: &mut dyn FnMut(usize, Contribution<E>),
-    ) {
+    fn pull(&self, at: At<'_, E>, add: &mut dyn FnMut(usize, Contribution<E>)) {
         let tape = Tape::new();
-        let leaves: Vec<_> = inputs.iter().map(|&value| tape.leaf(value.clone())).collect();
+        let leaves: Vec<_> = at.inputs().map(|value| tape.leaf(value.clone())).collect();
         let outputs = (self.f)(&tape, collect(&self.like, leaves.iter().copied()));
         // ⟨dy, y⟩ has the gradient dy in y.
         let mut total = tape.constant(Tensor::scalar(E::ZERO));
-        for (y, dy) in outputs.into_iter().zip(d_outputs) {
-            total = total + (y * tape.constant(dy.clone())).sum();
+        for (y, dy) in outputs.into_iter().zip(at.d_outputs()) {
+            total = total + (y * tape.constant(dy)).sum();
         }
         let grads = tape.backward(total);
         leaves.iter().enumerate().for_each(|(i, &leaf)| add(i, grads.of(leaf).into()));
@@ -341,6 +335,7 @@ fn place<'t, P, E, F>(
 ) -> (Of<P, Var<'t, F>>, Vec<Var<'t, F>>)
 where
     P: Params<Leaf = Tensor<E>>,
+    E: Element,
     F: Element,
 {
     let vars: Vec<_> = values.into_iter().map(|value| tape.leaf(value)).collect();

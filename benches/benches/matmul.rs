@@ -1,7 +1,7 @@
 //! Products of `f32` matrices: the recurrent one, h [B, H] · W_hhᵀ [H, H], and a large one.
 //!
-//! Beside each the three loops of the definition, in the same run, for the ratio. Throughput is
-//! floating-point operations a second: 2 · m · k · n for [m, k] · [k, n].
+//! Beside each the three loops of the definition, in the same run, for the ratio; and a larger one on one thread
+//! and on two. Throughput is floating-point operations a second: 2 · m · k · n for [m, k] · [k, n].
 
 use std::hint::black_box;
 
@@ -46,5 +46,21 @@ fn products(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(matmul, products);
+fn threads(criterion: &mut Criterion) {
+    let [m, k, n] = [2048, 256, 1024];
+    let a = Tensor::from_fn(&[m, k], |i| (i % 17) as f32 / 17.0);
+    let b = Tensor::from_fn(&[k, n], |i| (i % 13) as f32 / 13.0);
+    let mut group = criterion.benchmark_group(format!("matmul_{m}x{k}x{n}"));
+    group.throughput(Throughput::Elements(2 * (m * k * n) as u64));
+    for threads in [1, 2] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let pool = pool.expect("threads can be started");
+        group.bench_function(format!("threads_{threads}"), |bench| {
+            bench.iter(|| pool.install(|| black_box(&a).matmul(black_box(&b))))
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(matmul, products, threads);
 criterion_main!(matmul);

@@ -4,7 +4,10 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::Instant;
 
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use tempfile::TempDir;
 
 /// A text with rhythm enough for a model to learn something in twenty steps.
@@ -172,6 +175,193 @@ fn checkpoints_that_are_not_what_they_should_be_are_refused_in_a_sentence() {
         folder.put(name, &foreign(name));
         folder.refuses(&["--load", name], 1, faults);
     }
+}
+
+/// A training run of 300 steps that keeps a checkpoint, the files it makes called by its name.
+fn run_of_300_steps(name: &str, every: &str) -> Vec<String> {
+    let model = ["--text", "text.txt", "--steps", "300", "--hidden", "48", "--streams", "8"];
+    let rest = ["--window", "16", "--length", "40", "--every", every];
+    let files =
+        ["--checkpoint", name, "--save", &format!("{name}.model"), "--out", &format!("{name}.out")]
+            .map(str::to_string);
+    [&model[..], &rest[..]].concat().into_iter().map(str::to_string).chain(files).collect()
+}
+
+/// What a run of this name has left: its checkpoint, its model, its figure, and the results that it printed.
+fn left(folder: &Folder, name: &str, output: &Output) -> [Vec<u8>; 4] {
+    let read = |path: String| std::fs::read(folder.0.path().join(path)).expect("the run made it");
+    let lines: Vec<String> = stdout(output)
+        .lines()
+        .filter(|line| line.starts_with("RESULT "))
+        .map(str::to_string)
+        .collect();
+    assert_eq!(lines.len(), 6, "{lines:?}");
+    let figure = read(format!("{name}.out/10_gru_loss.svg"));
+    [read(name.to_string()), read(format!("{name}.model")), figure, lines.join("\n").into()]
+}
+
+#[test]
+fn a_run_killed_at_a_random_point_and_resumed_ends_with_the_same_bytes_ten_times_of_ten() {
+    let folder = Folder::new();
+    let args = |name: &str| run_of_300_steps(name, "7");
+    let run = |name: &str| {
+        let args = args(name);
+        folder.run(&args.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let begun = Instant::now();
+    let output = run("alone");
+    let duration = begun.elapsed();
+    let alone = left(&folder, "alone", &output);
+
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let (mut killed, mut resumed) = (0, 0);
+    for attempt in 0..60 {
+        let name = format!("killed{attempt}");
+        let args = args(&name);
+        let mut child = folder
+            .command(&args.iter().map(String::as_str).collect::<Vec<_>>())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the lesson starts");
+        std::thread::sleep(duration.mul_f64(rng.random_range(0.0..1.0)));
+        let finished = child.try_wait().expect("it can be asked").is_some();
+        child.kill().expect("it can be killed"); // SIGKILL
+        child.wait().expect("it ends");
+        if finished {
+            continue; // another try, with another point
+        }
+        killed += 1;
+        let output = run(&name);
+        resumed += usize::from(stdout(&output).contains("going on after step "));
+        let found = left(&folder, &name, &output);
+        for (what, i) in [("checkpoint", 0), ("model", 1), ("figure", 2), ("results", 3)] {
+            assert!(found[i] == alone[i], "kill {killed}: the {what} differs");
+        }
+        if killed == 10 {
+            break;
+        }
+    }
+    assert_eq!(killed, 10, "the run is too short to be killed");
+    assert!(resumed >= 3, "only {resumed} of 10 runs had a checkpoint to go on from");
+    let temporary = |name: &&String| name.starts_with('.');
+    assert_eq!(folder.files().iter().find(temporary), None, "no temporary file is left");
+}
+
+#[test]
+fn every_cell_goes_on_from_its_checkpoint() {
+    for cell in ["rnn", "gru", "lstm"] {
+        let folder = Folder::new();
+        let train = |name, more: &[&'static str]| {
+            let args = ["--cell", cell, "--checkpoint", name];
+            folder.train(&[&args[..], more].concat())
+        };
+        let alone = stdout(&train("alone", &[]));
+        stdout(&train("done", &["--every", "13"]));
+        let again = stdout(&train("done", &[]));
+        assert!(again.contains("going on after step 20 of done\n"), "{again}");
+        let read = |name| std::fs::read(folder.0.path().join(name)).expect("a checkpoint");
+        assert_eq!(read("done"), read("alone"), "{cell}");
+        let written = stdout(&folder.run(&["--load", "done", "--length", "60"]));
+        assert!(alone.contains(&written), "{cell}: a checkpoint can write");
+    }
+}
+
+#[test]
+fn a_checkpoint_is_not_continued_with_other_options() {
+    let folder = Folder::new();
+    folder.put("other.txt", TEXT.replace("cat", "cow").repeat(40).as_bytes());
+    stdout(&folder.train(&["--checkpoint", "x"]));
+    let same = [
+        ["--text", "text.txt"],
+        ["--steps", "20"],
+        ["--hidden", "8"],
+        ["--streams", "4"],
+        ["--window", "8"],
+        ["--checkpoint", "x"],
+    ];
+    let but = |flag: &'static str, value: &'static str, facts: &[&str]| {
+        let kept = same.iter().filter(|[other, _]| *other != flag).flatten().copied();
+        let args: Vec<&str> = kept.chain([flag, value]).collect();
+        folder.refuses(&args, 1, &[&["checkpoint x had other options", flag], facts].concat());
+    };
+    but("--cell", "lstm", &["was gru and is lstm"]);
+    but("--text", "other.txt", &["a text of 2040 bytes", "CRC-32"]);
+    but("--hidden", "9", &["was 8 and is 9", "or another --checkpoint"]);
+    but("--steps", "21", &["was 20 and is 21"]);
+    but("--streams", "3", &["was 4 and is 3"]);
+    but("--window", "7", &["was 8 and is 7"]);
+    but("--lr", "0.02", &["was 0.01 and is 0.02"]);
+    but("--clip", "2", &["was 1 and is 2"]);
+    but("--seed", "2", &["was 1 and is 2"]);
+    // All at once.
+    let args = ["--text", "text.txt", "--hidden", "9", "--lr", "0.5", "--checkpoint", "x"];
+    folder.refuses(&args, 1, &["--hidden was 8 and is 9, --steps was 20 and is 1500", "--lr"]);
+    // What does not change the numbers may change.
+    stdout(&folder.train(&[
+        "--checkpoint",
+        "x",
+        "--threads",
+        "1",
+        "--temperature",
+        "0",
+        "--every",
+        "3",
+    ]));
+}
+
+#[test]
+fn files_that_are_no_checkpoints_of_a_run_are_refused_and_kept() {
+    let folder = Folder::new();
+    stdout(&folder.train(&["--checkpoint", "x", "--save", "model"]));
+    let whole = std::fs::read(folder.0.path().join("x")).expect("a checkpoint");
+    folder.put("half", &whole[..whole.len() / 2]);
+    let mut flipped = whole.clone();
+    flipped[whole.len() / 3] ^= 1;
+    folder.put("flipped", &flipped);
+    let refuses = |name: &'static str, facts: &[&str]| {
+        let args = ["--text", "text.txt", "--steps", "1000000", "--checkpoint", name];
+        let before = std::fs::read(folder.0.path().join(name)).ok();
+        folder.refuses(&args, 1, facts);
+        assert_eq!(std::fs::read(folder.0.path().join(name)).ok(), before, "{name} is as it was");
+    };
+    refuses("half", &["half", "damaged"]);
+    refuses("flipped", &["flipped", "damaged"]);
+    refuses("text.txt", &["text.txt", "damaged"]);
+    refuses("model", &["model", "\"option.cell\"", "was it saved by this program?"]);
+    refuses("no/such/folder/x", &["no/such/folder"]);
+    refuses(".", &["\".\"", "not the path of a file"]);
+    folder.refuses(&["--every", "5"], 2, &["required"]);
+    folder.refuses(&["--checkpoint", "x", "--every", "0"], 2, &["--every", "at least 1"]);
+    folder.refuses(&["--checkpoint", "x", "--load", "x"], 2, &["--load", "--checkpoint"]);
+    let both = ["--text", "text.txt", "--checkpoint", "y", "--save", "y"];
+    folder.refuses(&both, 1, &["--save and --checkpoint are both y"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_goes_on_from_the_step_at_which_it_was_interrupted() {
+    let folder = Folder::new();
+    let args = run_of_300_steps("alone", "7");
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let alone = left(&folder, "alone", &folder.run(&args));
+
+    let args = run_of_300_steps("cut", "1000");
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let mut child = folder
+        .command(&args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the lesson starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    assert!(lines.any(|line| line.expect("UTF-8").starts_with("--- step 15:")));
+    let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(interrupt.expect("kill is there").success());
+    lines.for_each(drop);
+    assert_eq!(child.wait().expect("it ends").code(), Some(1));
+    let output = folder.run(&args);
+    assert!(stdout(&output).contains("going on after step "), "{}", stdout(&output));
+    assert!(left(&folder, "cut", &output) == alone, "the same bytes");
 }
 
 /// A file as another program might write it: no sum, and one thing wrong.

@@ -10,7 +10,7 @@
 
 use autograd::{Element, Params, Tape, Tensor};
 
-use crate::cell::{Cell, StateOf, Step};
+use crate::cell::{Cell, StateOf, Step, tensor_bytes};
 
 /// Everything that a [`Cell`] has beside its name, its sizes and its step on the tape, to stand in its `impl`.
 ///
@@ -68,6 +68,13 @@ macro_rules! by_tape {
             xs.clone()
         }
 
+        fn saved_bytes<E: $crate::autograd::Element>(
+            params: &Self::Of<$crate::autograd::Tensor<E>>,
+            batch: usize,
+        ) -> usize {
+            $crate::cell::tensor_bytes::<E>(batch * Self::sizes(params).input)
+        }
+
         fn input_backward<E: $crate::autograd::Element>(
             _: &Self::Of<$crate::autograd::Tensor<E>>,
             _: &$crate::autograd::Tensor<E>,
@@ -106,6 +113,18 @@ pub fn forward<C: Cell, E: Element>(
     let params = params.map(|w| tape.constant(w.clone()));
     let state = state.map(|s| tape.constant(s.clone()));
     C::step(&params, tape.constant(x.clone()), &state).map(|s| s.value())
+}
+
+/// The bytes of all values on the tape of one step, with B rows; the parameters are left out.
+pub fn bytes<C: Cell, E: Element>(params: &C::Of<Tensor<E>>, batch: usize) -> usize {
+    let tape = Tape::new();
+    let vars = params.map(|w| tape.constant(w.clone()));
+    let state = C::zero_state(params, batch).map(|s| tape.constant(s.clone()));
+    let (nodes, elements) = (tape.len(), tape.elements());
+    let x = tape.constant(Tensor::zeros(&[batch, C::sizes(params).input]));
+    C::step(&vars, x, &state);
+    let elements = tape.elements() - elements;
+    (tape.len() - nodes) * tensor_bytes::<E>(0) + elements * size_of::<E>()
 }
 
 /// The way back through one step, which is run again on a tape: adds to `grads`, returns dx and the gradient in the

@@ -142,6 +142,18 @@ pub trait Cell: Family<Of<()>: Send + Sync> {
         grads: &mut Self::Of<Tensor<E>>,
     ) -> Tensor<E>;
 
+    /// The gates in what a step kept, by name, each [B, ·] between 0 and 1: what histograms look at. None, for
+    /// a cell that does not name them.
+    fn gates<E: Element>(_saved: &Self::Saved<E>) -> Vec<(String, &Tensor<E>)> {
+        Vec::new()
+    }
+
+    /// How many bytes a step keeps for its way back, with B rows, beside the states themselves: what a memory budget
+    /// is divided by. For a cell that does not say, all those on the tape of one step: an upper bound.
+    fn saved_bytes<E: Element>(params: &Self::Of<Tensor<E>>, batch: usize) -> usize {
+        crate::by_tape::bytes::<Self, E>(params, batch)
+    }
+
     /// The rest of a step by hand, from a [B, A]: the next state, and what the backward step needs.
     fn forward<E: Element>(
         params: &Self::Of<Tensor<E>>,
@@ -219,6 +231,14 @@ impl Default for Biased {
     fn default() -> Self {
         Self { bias: true }
     }
+}
+
+/// The bytes of a tensor of so many elements: those, the tensor itself, and what keeps count of its users.
+pub fn tensor_bytes<E: Element>(elements: usize) -> usize {
+    size_of::<Tensor<E>>()
+        + size_of::<Vec<E>>()
+        + 2 * size_of::<usize>()
+        + elements * size_of::<E>()
 }
 
 /// y = x Wᵀ + b on a tape; b may be absent.

@@ -14,7 +14,7 @@ use autograd::{Element, Error, Params, Tensor, Var};
 
 use crate::cell::{Cell, StateOf};
 use crate::seq::Seq;
-use crate::unroll::{Passed, Trace, bptt_along, unroll_along};
+use crate::unroll::{Passed, Trace, bptt_along, each_step, unroll_along};
 use crate::walk::Walk;
 
 /// An unrolled cell: the op of one application, which holds the trace of its forward pass.
@@ -101,9 +101,12 @@ impl<C: Cell, E: Element> OpMany<E> for Unrolled<C, E> {
 
         let Self { walk, saved, .. } = self;
         let passed = Passed { xs: &xs, walk, states: &states, saved };
-        let back = bptt_along::<C, E>(&params, passed, d_rows, Some(&d_last));
+        let d_output = xs.arrangement().filled(d_rows.clone());
+        let mut grads = params.zeros_like();
+        let back =
+            bptt_along::<C, E>(&params, passed, each_step(&d_output), Some(&d_last), &mut grads);
         let d_xs = back.d_xs.rows().clone();
-        let grads = [back.grads.leaves(), vec![d_xs], back.d_initial.leaves()].concat();
+        let grads = [grads.leaves(), vec![d_xs], back.d_initial.leaves()].concat();
         grads.into_iter().map(Contribution::from).collect()
     }
 }

@@ -10,13 +10,15 @@
 //! Shapes: x [B, I], h [B, H]; W_ih [3H, I] and W_hh [3H, H] hold the rows r, z, n in that order.
 //! Source: Cho et al. 2014, arXiv 1406.1078v1, "Hidden Unit that Adaptively Remembers and
 //! Forgets"; biases and row order as in PyTorch's nn.GRU. Version 3 of the paper applies r before
-//! the product W_hn h, and some texts exchange z with 1 − z: here z = 1 keeps the old state.
+//! the product W_hn h: [`GruResetBefore`](crate::GruResetBefore). Some texts exchange z with 1 − z: here z = 1 keeps the
+//! old state.
 
 use autograd::{Element, Tensor, Var, params};
 use rand::Rng;
 
 use crate::cell::{
     Biased, Cell, Hidden, Sizes, Step, affine, affine_backward, affine_on_tape, init_params,
+    tensor_bytes,
 };
 
 /// The gated recurrent unit: its parameters, or whatever stands in their place.
@@ -36,7 +38,7 @@ params!(Gru { w_ih: "weight_ih", w_hh: "weight_hh" } optional { b_ih: "bias_ih",
 
 /// The gate values of one step, each [B, H].
 #[derive(Clone, Debug)]
-pub struct Gates<E> {
+pub struct Gates<E: Element> {
     /// The reset gate.
     pub r: Tensor<E>,
     /// The update gate.
@@ -105,6 +107,14 @@ impl Cell for Gru {
         affine_backward(&params.w_ih, xs, da, &mut grads.w_ih, grads.b_ih.as_mut())
     }
 
+    fn gates<E: Element>(saved: &Gates<E>) -> Vec<(String, &Tensor<E>)> {
+        vec![("r".into(), &saved.r), ("z".into(), &saved.z)]
+    }
+
+    fn saved_bytes<E: Element>(params: &Gru<Tensor<E>>, batch: usize) -> usize {
+        4 * tensor_bytes::<E>(batch * Self::sizes(params).hidden)
+    }
+
     fn forward<E: Element>(
         params: &Gru<Tensor<E>>,
         a: &Tensor<E>,
@@ -123,9 +133,9 @@ impl Cell for Gru {
         let b = affine(&params.w_hh, &read.h, params.b_hh.as_ref()); // [B, 3H]
         let [r_h, z_h, n_h] = b.chunk(); // each [B, H]
 
-        let r = (r_x + r_h).map(E::sigmoid);
-        let z = (z_x + z_h).map(E::sigmoid);
-        let n = (n_x + &r * &n_h).map(E::tanh);
+        let r = (r_x + r_h).sigmoid();
+        let z = (z_x + z_h).sigmoid();
+        let n = (n_x + &r * &n_h).tanh();
         let h_next = (1.0 - &z) * &n + &z * h;
         (Hidden { h: h_next }, Gates { r, z, n, n_h })
     }

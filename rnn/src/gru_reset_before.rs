@@ -43,7 +43,7 @@ params!(
 
 /// The gate values of one step, each [B, H].
 #[derive(Clone, Debug)]
-pub struct Gates<E> {
+pub struct Gates<E: Element> {
     /// The reset gate.
     pub r: Tensor<E>,
     /// The update gate.
@@ -141,9 +141,9 @@ impl Cell for GruResetBefore {
         };
         let [r_h, z_h] = affine(&w_rz, read, b_rz.as_ref()).chunk(); // each [B, H]
 
-        let r = (r_x + r_h).map(E::sigmoid);
-        let z = (z_x + z_h).map(E::sigmoid);
-        let n = (n_x + affine(&w_n, &(&r * read), b_n.as_ref())).map(E::tanh);
+        let r = (r_x + r_h).sigmoid();
+        let z = (z_x + z_h).sigmoid();
+        let n = (n_x + affine(&w_n, &(&r * read), b_n.as_ref())).tanh();
         let h_next = (1.0 - &z) * &n + &z * h;
         (Hidden { h: h_next }, Gates { r, z, n })
     }

@@ -20,8 +20,17 @@
 //! ```
 //!
 //! A cell is one file: its equations, its step on the tape ([`Cell::step`]), and its step by hand,
-//! forward and backward. [`unroll()`] and [`bptt`] are the loops over time. Parameters carry PyTorch's
+//! forward and backward. [`unroll()`] and [`bptt()`] are the loops over time. Parameters carry PyTorch's
 //! names, shapes and row order.
+//!
+//! ```text
+//! Vanilla           tanh or relu                                            nn.RNN
+//! Gru               reset gate after the product                            nn.GRU
+//! GruResetBefore    reset gate before the product                           ONNX, linear_before_reset = 0
+//! Lstm              the plain one                                           nn.LSTM
+//! LstmVariant       peepholes, coupled gates, projection, layer norm, clip  nn.LSTM with proj_size, ONNX
+//! MinGru, MinLstm   gates from the input only, so a scan runs them          Feng et al. 2024
+//! ```
 
 // In reading order; each module uses only those above it.
 pub mod numbers;
@@ -36,11 +45,17 @@ pub mod lstm_variant;
 pub mod walk;
 pub mod unroll;
 pub mod scan;
+pub mod by_scan;
 pub mod min_gru;
 pub mod min_lstm;
+pub mod init;
+pub mod onnx;
 pub mod explicit;
 pub mod noise;
 pub mod stack;
+pub mod deep;
+pub mod bptt;
+pub mod diagnostics;
 pub mod linear;
 pub mod attention;
 pub mod language_model;
@@ -57,6 +72,7 @@ pub mod checkpoint;
 pub use attention::{Attention, AttentionPooling};
 pub use autograd; // for `by_tape!`
 pub use cell::{Cell, Hidden, State, StateOf};
+pub use deep::{Deep, DeepOptions, DeepState};
 pub use gru::Gru;
 pub use gru_reset_before::GruResetBefore;
 pub use language_model::LanguageModel;

@@ -18,6 +18,7 @@ use rand::Rng;
 
 use crate::cell::{
     Biased, Cell, Sizes, State, Step, affine, affine_backward, affine_on_tape, init_params,
+    tensor_bytes,
 };
 
 /// The long short-term memory cell: its parameters, or whatever stands in their place.
@@ -63,7 +64,7 @@ impl State for LstmState {
 
 /// The gate values of one step, each [B, H].
 #[derive(Clone, Debug)]
-pub struct Gates<E> {
+pub struct Gates<E: Element> {
     /// The input gate.
     pub i: Tensor<E>,
     /// The forget gate.
@@ -127,6 +128,14 @@ impl Cell for Lstm {
         affine_backward(&params.w_ih, xs, da, &mut grads.w_ih, grads.b_ih.as_mut())
     }
 
+    fn gates<E: Element>(saved: &Gates<E>) -> Vec<(String, &Tensor<E>)> {
+        vec![("i".into(), &saved.i), ("f".into(), &saved.f), ("o".into(), &saved.o)]
+    }
+
+    fn saved_bytes<E: Element>(params: &Lstm<Tensor<E>>, batch: usize) -> usize {
+        5 * tensor_bytes::<E>(batch * Self::sizes(params).hidden)
+    }
+
     fn forward<E: Element>(
         params: &Lstm<Tensor<E>>,
         a: &Tensor<E>,
@@ -136,10 +145,10 @@ impl Cell for Lstm {
         let b = affine(&params.w_hh, h, params.b_hh.as_ref()); // [B, 4H]
         let [i, f, g, o] = (a + b).chunk(); // each [B, H]
 
-        let (i, f, o) = (i.map(E::sigmoid), f.map(E::sigmoid), o.map(E::sigmoid));
-        let g = g.map(E::tanh);
+        let (i, f, o) = (i.sigmoid(), f.sigmoid(), o.sigmoid());
+        let g = g.tanh();
         let c = &f * c + &i * &g;
-        let tanh_c = c.map(E::tanh);
+        let tanh_c = c.tanh();
         (LstmState { h: &o * &tanh_c, c }, Gates { i, f, g, o, tanh_c })
     }
 

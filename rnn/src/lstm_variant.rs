@@ -22,19 +22,21 @@
 //! β_c `[H]`; W_hr [P, H].
 //!
 //! LN brings each row to mean 0 and variance 1 over all its numbers, those of all gates together, and multiplies by γ:
-//! see [`LayerNorm`]. The shifts β of the two sums are their biases b_ih and b_hh. With coupled gates, p_f is absent too.
+//! see [`LayerNorm`](autograd::ops::LayerNorm). The shifts β of the two sums are their biases b_ih and b_hh. With coupled gates, p_f is absent too.
 //!
 //! Sources: Greff et al. 2017, arXiv 1503.04069, "LSTM: A Search Space Odyssey", for the gates; Gers and Schmidhuber
 //! 2000, "Recurrent Nets that Time and Count", for peepholes; Sak et al. 2014, arXiv 1402.1128, for the projection, in
 //! PyTorch's form (nn.LSTM with proj_size); Ba et al. 2016, arXiv 1607.06450, equations 20 to 22, for the layer norm.
 //! Absent: recurrent dropout, and peepholes that are full matrices.
 
-use autograd::ops::{Clamp, LayerNorm, Op};
+mod additions;
+
 use autograd::{Element, Tensor, Var, init, params};
 use rand::Rng;
 
 use crate::cell::{Biased, Cell, Sizes, Step, affine_backward};
 use crate::lstm::LstmState;
+use additions::{Norm, peep, peep_backward};
 
 /// The long short-term memory cell with its options: its parameters, or whatever stands in their place.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,7 +106,7 @@ pub struct LstmOptions {
 
 /// What a step keeps for its way back, each [B, H] but where it says otherwise.
 #[derive(Clone, Debug)]
-pub struct Gates<E> {
+pub struct Gates<E: Element> {
     /// The input gate.
     pub i: Tensor<E>,
     /// The forget gate.
@@ -261,17 +263,17 @@ impl Cell for LstmVariant {
             (i, f, g, o) = (a_i, Some(a_f), a_g, a_o);
         }
 
-        let i = peep(i, &params.p_i, c).map(E::sigmoid);
+        let i = peep(i, &params.p_i, c).sigmoid();
         let f = match f {
-            Some(f) => peep(f, &params.p_f, c).map(E::sigmoid),
+            Some(f) => peep(f, &params.p_f, c).sigmoid(),
             None => 1.0 - &i,
         };
-        let g = g.map(E::tanh);
+        let g = g.tanh();
         let k = &f * c + &i * &g;
         let c_next = params.clip(&k);
-        let o = peep(o, &params.p_o, &c_next).map(E::sigmoid);
+        let o = peep(o, &params.p_o, &c_next).sigmoid();
         let s = params.norm(&c_next, params.norm_c.as_ref(), params.shift_c.as_ref());
-        let s = s.map(E::tanh);
+        let s = s.tanh();
         let m = &o * &s;
         let h = match &params.w_hr {
             Some(w_hr) => m.matmul(w_hr.t()),
@@ -336,96 +338,5 @@ impl Cell for LstmVariant {
         let dy = params.norm_backward(w_h.as_ref(), &da, norm, &mut grads.b_hh);
         let dh = affine_backward(&params.w_hh, h, &dy, &mut grads.w_hh, None);
         (da, LstmState { h: dh, c: dc_prev })
-    }
-}
-
-/// sum + p ⊙ c, where there is a peephole.
-fn peep<E: Element>(sum: Tensor<E>, p: &Option<Tensor<E>>, c: &Tensor<E>) -> Tensor<E> {
-    match p {
-        Some(p) => sum + p * c,
-        None => sum,
-    }
-}
-
-/// The way back through a peephole: adds to dp, and returns dc + da ⊙ p.
-fn peep_backward<E: Element>(
-    dc: Tensor<E>,
-    da: &Tensor<E>,
-    c: &Tensor<E>,
-    p: &Option<Tensor<E>>,
-    dp: &mut Option<Tensor<E>>,
-) -> Tensor<E> {
-    let (Some(p), Some(dp)) = (p, dp) else { return dc };
-    *dp = &*dp + (da * c).sum_over(&[0]);
-    dc + da * p
-}
-
-/// The scale of a layer norm and its gradient, both absent without one.
-struct Norm<'a, E> {
-    scale: &'a Option<Tensor<E>>,
-    d_scale: &'a mut Option<Tensor<E>>,
-}
-
-impl<E: Element> LstmVariant<Tensor<E>> {
-    fn layer_norm(&self) -> Option<LayerNorm> {
-        self.settings.layer_norm.map(|eps| LayerNorm { eps })
-    }
-
-    /// LN(y) ⊙ scale + shift, or y + shift without a layer norm.
-    #[track_caller]
-    fn norm(
-        &self,
-        y: &Tensor<E>,
-        scale: Option<&Tensor<E>>,
-        shift: Option<&Tensor<E>>,
-    ) -> Tensor<E> {
-        let (Some(op), Some(scale)) = (self.layer_norm(), scale) else {
-            return shift.map_or_else(|| y.clone(), |shift| y + shift);
-        };
-        let zero = Tensor::zeros(scale.shape());
-        match op.forward([y, scale, shift.unwrap_or(&zero)]) {
-            Ok(normed) => normed,
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    /// The way back: adds to the gradients of scale and shift, and returns dy. `y` may be absent without a norm.
-    fn norm_backward(
-        &self,
-        y: Option<&Tensor<E>>,
-        d_normed: &Tensor<E>,
-        norm: Norm<'_, E>,
-        d_shift: &mut Option<Tensor<E>>,
-    ) -> Tensor<E> {
-        if let Some(d_shift) = d_shift {
-            *d_shift = &*d_shift + d_normed.sum_over(&[0]);
-        }
-        let (Some(op), Some(y), Some(scale), Some(d_scale)) =
-            (self.layer_norm(), y, norm.scale, norm.d_scale)
-        else {
-            return d_normed.clone();
-        };
-        let zero = Tensor::zeros(scale.shape()); // the shift, of which no derivative depends
-        let [dy, dw, _] = op.vjp([y, scale, &zero], y, d_normed);
-        dw.add_to(d_scale);
-        dy.into_dense(y.shape())
-    }
-
-    /// The clamp to ±clip, if there is one.
-    fn clamp(&self) -> Option<Clamp> {
-        self.settings.clip.map(|clip| Clamp { min: -clip, max: clip })
-    }
-
-    fn clip(&self, k: &Tensor<E>) -> Tensor<E> {
-        match self.clamp() {
-            Some(op) => op.forward([k]).expect("clip is positive"),
-            None => k.clone(),
-        }
-    }
-
-    fn clip_backward(&self, k: &Tensor<E>, dc: Tensor<E>) -> Tensor<E> {
-        let Some(op) = self.clamp() else { return dc };
-        let [dk] = op.vjp([k], k, &dc);
-        dk.into_dense(k.shape())
     }
 }

@@ -23,8 +23,9 @@
 use autograd::{Element, Tensor, Var, init, params};
 use rand::Rng;
 
+use crate::by_scan::Scannable;
 use crate::cell::{Biased, Cell, Hidden, Sizes, Step, affine, affine_backward, affine_on_tape};
-use crate::scan::{Scannable, Space};
+use crate::scan::Space;
 
 /// The minimal gated recurrent unit: its parameters, or whatever stands in their place.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,7 +51,7 @@ pub struct MinOptions {
 
 /// What a step keeps for its way back, each [B, H].
 #[derive(Clone, Debug)]
-pub struct Gates<E> {
+pub struct Gates<E: Element> {
     /// The update gate.
     pub z: Tensor<E>,
     /// The candidate.
@@ -178,7 +179,7 @@ impl Cell for MinGru {
         state: &Hidden<Tensor<E>>,
     ) -> (Hidden<Tensor<E>>, Gates<E>) {
         let [a_z, a_n] = a.chunk(); // each [B, H]
-        let z = a_z.map(E::sigmoid);
+        let z = a_z.sigmoid();
         let n = params.space.candidate(&a_n);
         let h = (1.0 - &z) * &state.h + &z * &n;
         (Hidden { h }, Gates { z, n, a_n })
@@ -213,7 +214,7 @@ impl Scannable for MinGru {
         let [k, a_n] = inputs.chunk(); // each [N, H]
         match params.space {
             Space::Linear => {
-                let z = k.map(E::sigmoid);
+                let z = k.sigmoid();
                 [1.0 - &z, z * a_n]
             }
             Space::Log => {

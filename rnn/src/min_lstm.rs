@@ -24,9 +24,10 @@
 use autograd::{Element, Tensor, Var, params};
 use rand::Rng;
 
+use crate::by_scan::Scannable;
 use crate::cell::{Cell, Hidden, Sizes, Step, affine, affine_backward, affine_on_tape};
 use crate::min_gru::{MinOptions, init_linear};
-use crate::scan::{Scannable, Space};
+use crate::scan::Space;
 
 /// The minimal long short-term memory cell: its parameters, or whatever stands in their place.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,7 +44,7 @@ params!(MinLstm { w_ih: "weight_ih" } optional { b_ih: "bias_ih" } plain { space
 
 /// What a step keeps for its way back, each [B, H].
 #[derive(Clone, Debug)]
-pub struct Gates<E> {
+pub struct Gates<E: Element> {
     /// The share of the old state, f/(i + f).
     pub keep: Tensor<E>,
     /// The candidate.
@@ -115,7 +116,7 @@ impl Cell for MinLstm {
         state: &Hidden<Tensor<E>>,
     ) -> (Hidden<Tensor<E>>, Gates<E>) {
         let [a_i, a_f, a_g] = a.chunk(); // each [B, H]
-        let keep = log_ratio(&a_i, &a_f).map(E::sigmoid);
+        let keep = log_ratio(&a_i, &a_f).sigmoid();
         let g = params.space.candidate(&a_g);
         let h = &keep * &state.h + (1.0 - &keep) * &g;
         (Hidden { h }, Gates { keep, g, a_i, a_f, a_g })
@@ -153,7 +154,7 @@ impl Scannable for MinLstm {
         let d = log_ratio(&a_i, &a_f);
         match params.space {
             Space::Linear => {
-                let keep = d.map(E::sigmoid);
+                let keep = d.sigmoid();
                 let b = (1.0 - &keep) * a_g;
                 [keep, b]
             }

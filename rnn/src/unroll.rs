@@ -14,6 +14,8 @@
 //!
 //! Source: Werbos 1990, "Backpropagation Through Time: What It Does and How to Do It".
 
+use std::ops::Range;
+
 use autograd::{Element, Params, Tensor, Var};
 
 use crate::cell::{Cell, StateOf, Step};
@@ -122,6 +124,18 @@ pub fn unroll_along<C: Cell, E: Element>(
     Trace { xs: xs.clone(), walk, states, saved }
 }
 
+/// The state after the last step, with nothing kept of the way there.
+#[track_caller]
+pub(crate) fn advance<C: Cell, E: Element>(
+    params: &C::Of<Tensor<E>>,
+    xs: &Seq<Tensor<E>>,
+    initial: &StateOf<C, Tensor<E>>,
+) -> StateOf<C, Tensor<E>> {
+    let inputs = xs.map_rows(|rows| C::input(params, rows));
+    let first = initial.map(Tensor::clone);
+    (0..xs.seq_len()).fold(first, |state, t| C::forward(params, &inputs.step(t), &state).0)
+}
+
 /// What backpropagation through time found.
 pub struct Bptt<C: Cell, E: Element> {
     /// The gradient of the loss in every parameter.
@@ -149,12 +163,22 @@ pub fn bptt<C: Cell, E: Element>(
     d_outputs: &Tensor<E>,
     d_last: Option<&StateOf<C, Tensor<E>>>,
 ) -> Bptt<C, E> {
+    check_d_outputs(trace, d_outputs);
     let Trace { xs, walk, states, saved } = trace;
     let d_outputs = like(xs, d_outputs);
     let passed = Passed { xs, walk, states, saved };
-    let BpttRows { grads, d_xs, d_initial, delta_norms } =
-        bptt_along::<C, E>(params, passed, d_outputs.rows(), d_last);
+    let mut grads = params.zeros_like();
+    let BpttRows { d_xs, d_initial, delta_norms } =
+        bptt_along::<C, E>(params, passed, each_step(&d_outputs), d_last, &mut grads);
     Bptt { grads, d_xs: d_xs.steps(), d_initial, delta_norms }
+}
+
+/// Asserts that there is one ∂ℓ_t/∂h_t for each step of a trace, of the shape of h_t.
+#[track_caller]
+pub(crate) fn check_d_outputs<C: Cell, E: Element>(trace: &Trace<C, E>, d_outputs: &Tensor<E>) {
+    let outputs = [&[trace.xs.seq_len()], C::output(&trace.states[0]).shape()].concat();
+    let found = d_outputs.shape();
+    assert!(found == outputs, "bptt: d_outputs {found:?} must have the outputs' shape {outputs:?}");
 }
 
 /// Steps [T, B, F] arranged as `xs` is.
@@ -169,6 +193,13 @@ pub(crate) fn like<E: Element>(xs: &Seq<Tensor<E>>, steps: &Tensor<E>) -> Seq<Te
     }
 }
 
+/// ∂ℓ_t/∂h_t of every step, for [`bptt_along`].
+pub(crate) fn each_step<E: Element>(
+    d_outputs: &Seq<Tensor<E>>,
+) -> impl FnMut(usize, &Tensor<E>) -> Option<Tensor<E>> {
+    |t, _| Some(d_outputs.step(t))
+}
+
 /// A [`Trace`] whose parts are kept elsewhere.
 pub(crate) struct Passed<'a, C: Cell, E: Element> {
     pub(crate) xs: &'a Seq<Tensor<E>>,
@@ -177,34 +208,38 @@ pub(crate) struct Passed<'a, C: Cell, E: Element> {
     pub(crate) saved: &'a [C::Saved<E>],
 }
 
-/// A [`Bptt`] whose gradient in the inputs is arranged as they are.
+/// A [`Bptt`] whose gradient in the inputs is arranged as they are; that in the parameters was added up elsewhere.
 pub(crate) struct BpttRows<C: Cell, E: Element> {
-    pub(crate) grads: C::Of<Tensor<E>>,
     pub(crate) d_xs: Seq<Tensor<E>>,
     pub(crate) d_initial: StateOf<C, Tensor<E>>,
     pub(crate) delta_norms: Vec<f64>,
 }
 
-/// As [`bptt`], with the rows of the gradients arranged as those of the inputs, and zeros in padding.
+/// The loop itself: adds to the gradients of the parameters.
+///
+/// `d_output(t, h_t)` returns ∂ℓ_t/∂h_t for the rows that take step t, or nothing where the loss does not look.
 #[track_caller]
 pub(crate) fn bptt_along<C: Cell, E: Element>(
     params: &C::Of<Tensor<E>>,
     Passed { xs, walk, states, saved }: Passed<'_, C, E>,
-    d_outputs: &Tensor<E>,
+    mut d_output: impl FnMut(usize, &Tensor<E>) -> Option<Tensor<E>>,
     d_last: Option<&StateOf<C, Tensor<E>>>,
+    grads: &mut C::Of<Tensor<E>>,
 ) -> BpttRows<C, E> {
-    let mut grads = params.zeros_like();
-    let mut d_inputs = Vec::with_capacity(saved.len());
+    let mut d_inputs: Option<Tensor<E>> = None; // [N, A], filled step by step
     let mut delta_norms = vec![0.0; xs.seq_len()];
     let mut d_state = match d_last {
         Some(d_last) => d_last.map(Tensor::clone),
         None => states[0].zeros_like(),
     };
-    let steps: Vec<usize> = walk.order(xs).collect();
-    for (k, &t) in steps.iter().enumerate().rev() {
+    for (k, t) in walk.order(xs).enumerate().collect::<Vec<_>>().into_iter().rev() {
         let [start, end] = xs.place(t);
-        let dh = C::output_mut(&mut d_state);
-        add_rows(dh, &d_outputs.slice(0, start, end));
+        let h = C::output(&states[k + 1]).slice(0, 0, end - start);
+        if let Some(direct) = d_output(t, &h) {
+            let (found, h) = (direct.shape(), h.shape());
+            assert!(found == h, "bptt: ∂ℓ/∂h at step {t} is {found:?}, but h is {h:?}");
+            add_rows(C::output_mut(&mut d_state), &direct);
+        }
 
         let stride = Stride::new(walk, xs, t);
         let part = stride.taken::<C::State, _>(&d_state);
@@ -219,27 +254,61 @@ pub(crate) fn bptt_along<C: Cell, E: Element>(
             Some(read) => {
                 let step = Step { state, saved: &saved[k] };
                 let (da, [mut through, mut d_read]) =
-                    C::backward_reading(params, step, &read, d_next, &mut grads);
+                    C::backward_reading(params, step, &read, d_next, grads);
                 stride.read_back::<C::State, _>(&mut d_read);
                 through.add_assign(&d_read);
                 (da, through)
             }
-            None => C::backward(params, Step { state, saved: &saved[k] }, d_next, &mut grads),
+            None => C::backward(params, Step { state, saved: &saved[k] }, d_next, grads),
         };
-        d_inputs.push(da);
-        let d_previous = stride.settle_back::<C::State, _>(&d_state, taken, through);
-        d_state = d_previous;
+        let width = da.shape()[1];
+        let all = d_inputs.get_or_insert_with(|| Tensor::zeros(&[xs.rows().shape()[0], width]));
+        all.data_mut()[start * width..end * width].copy_from_slice(da.data());
+        d_state = stride.settle_back::<C::State, _>(&d_state, taken, through);
     }
-    let d_xs = match d_inputs.is_empty() {
-        true => Tensor::zeros(xs.rows().shape()),
-        false => {
-            let backwards = Walk { reverse: !walk.reverse, ..Walk::default() };
-            let d_inputs = in_order(xs, &backwards, d_inputs, d_outputs); // [N, A]
-            C::input_backward(params, xs.rows(), d_inputs.rows(), &mut grads)
-        }
+    let d_xs = match d_inputs {
+        None => Tensor::zeros(xs.rows().shape()),
+        Some(d_inputs) => C::input_backward(params, xs.rows(), &d_inputs, grads),
     };
-    let d_xs = xs.arrangement().filled(d_xs);
-    BpttRows { grads, d_xs, d_initial: d_state, delta_norms }
+    BpttRows { d_xs: xs.arrangement().filled(d_xs), d_initial: d_state, delta_norms }
+}
+
+/// [`bptt`] over some steps of a trace that goes forward, whose rows are all of one length.
+///
+/// `d_output(t, h_t)`, with t counted in the trace, is as in [`bptt_along`]; the δ norms are those of the steps.
+#[track_caller]
+pub(crate) fn sweep<C: Cell, E: Element>(
+    params: &C::Of<Tensor<E>>,
+    trace: &Trace<C, E>,
+    steps: Range<usize>,
+    mut d_output: impl FnMut(usize, &Tensor<E>) -> Option<Tensor<E>>,
+    d_last: Option<&StateOf<C, Tensor<E>>>,
+    grads: &mut C::Of<Tensor<E>>,
+) -> Swept<C, E> {
+    let Trace { xs, walk, states, saved } = trace;
+    assert!(
+        *walk == Walk::default() && xs.lengths().is_none(),
+        "bptt: only a run forward, without noise and over rows of one length, can be walked in parts"
+    );
+    let passed: Passed<C, E> = Passed {
+        xs: &Seq::time_major(xs.steps().slice(0, steps.start, steps.end)),
+        walk,
+        states: &states[steps.start..=steps.end],
+        saved: &saved[steps.clone()],
+    };
+    let BpttRows { d_xs, d_initial, delta_norms } =
+        bptt_along(params, passed, |t, h| d_output(steps.start + t, h), d_last, grads);
+    Swept { d_xs: d_xs.steps(), d_initial, delta_norms }
+}
+
+/// What a sweep over some steps found beside the gradients of the parameters.
+pub(crate) struct Swept<C: Cell, E: Element> {
+    /// The gradient in the inputs of these steps, [n, B, I].
+    pub(crate) d_xs: Tensor<E>,
+    /// In the state before them.
+    pub(crate) d_initial: StateOf<C, Tensor<E>>,
+    /// ‖δ_t‖ for each of them.
+    pub(crate) delta_norms: Vec<f64>,
 }
 
 /// Adds to the first rows of a tensor.

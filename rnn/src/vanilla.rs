@@ -104,6 +104,11 @@ impl Cell for Vanilla {
         affine_backward(&params.w_ih, xs, da, &mut grads.w_ih, grads.b_ih.as_mut())
     }
 
+    /// h′ is the next state, and shares its numbers.
+    fn saved_bytes<E: Element>(_: &Vanilla<Tensor<E>>, _: usize) -> usize {
+        size_of::<Tensor<E>>()
+    }
+
     fn forward<E: Element>(
         params: &Vanilla<Tensor<E>>,
         a: &Tensor<E>,
@@ -111,7 +116,7 @@ impl Cell for Vanilla {
     ) -> (Hidden<Tensor<E>>, Tensor<E>) {
         let b = affine(&params.w_hh, &state.h, params.b_hh.as_ref()); // [B, H]
         let h = match params.nonlinearity {
-            Nonlinearity::Tanh => (a + b).map(E::tanh),
+            Nonlinearity::Tanh => (a + b).tanh(),
             Nonlinearity::Relu => (a + b).map(|x| if x.value() > 0.0 { x } else { E::ZERO }),
         };
         (Hidden { h: h.clone() }, h)

@@ -6,7 +6,7 @@ use rnn::{Gru, LanguageModel};
 use tests::rng;
 
 use super::{chain, unread};
-use crate::errors::refused;
+use tests::refused;
 
 #[test]
 fn settings_that_define_no_distribution_are_refused() {

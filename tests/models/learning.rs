@@ -146,7 +146,7 @@ fn a_captioner_learns_to_say_what_is_where() {
         let mut rng = rng(4);
         let mut model = Captioner::<Gru>::init::<f32>(&options, &mut rng);
         let pictures = |rows: Vec<Vec<f32>>| Tensor::new(&[rows.len(), 8], rows.concat());
-        train(&mut model, 300, 0.01, |tape, model| {
+        train(&mut model, 500, 0.01, |tape, model| {
             let (rows, captions): (Vec<_>, Vec<_>) =
                 draw_all(32, || draw(&mut rng)).into_iter().unzip();
             model.loss_on_tape(tape.constant(pictures(rows)), &captions).unwrap()

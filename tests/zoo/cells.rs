@@ -3,17 +3,21 @@
 //! A whole sequence is one op: forward is the cell over all steps, its derivative the loop backwards, written
 //! out here with a place for each fault. Parameters, inputs and initial state are checked.
 
-use std::marker::PhantomData;
-
 use autograd::draw::Draw;
 use autograd::gradcheck::Function;
-use autograd::ops::{Contribution, Describe, OpMany};
+use autograd::ops::{Contribution, Describe, Op, OpMany};
 use autograd::{Element, Error, Family, Params, Tape, Tensor, Var};
-use rnn::cell::{Step, affine_backward};
-use rnn::{Cell, Gru, Hidden, Lstm, LstmState, Nonlinearity, Seq, StateOf, Vanilla, unroll};
+use rnn::cell::{Biased, Step, affine, affine_backward};
+use rnn::gru;
+use rnn::lstm_variant::{LstmOptions, Settings};
+use rnn::scan::{Scan, Space};
+use rnn::vanilla::VanillaOptions;
+use rnn::{
+    Cell, Gru, GruResetBefore, Hidden, Lstm, LstmState, LstmVariant, Seq, StateOf, Vanilla, unroll,
+};
 use tests::rng;
 
-use super::{Derivative, Entry, Named, Right, Wrong, function};
+use super::{Derivative, Entry, Fault, Named, Right, Wrong, function, op_with_careless};
 
 /// What goes wrong.
 #[derive(Clone, Copy, PartialEq)]
@@ -31,6 +35,10 @@ enum Slip {
     SecondPathMissing,
     GatesExchanged,
     ForgetGateMissing,
+    ResetAfterProduct,
+    PeepholeOfOldMemory,
+    CoupledPathMissing,
+    ProjectionTransposed,
 }
 
 pub(super) fn entries() -> Vec<Entry> {
@@ -120,12 +128,40 @@ pub(super) fn entries() -> Vec<Entry> {
             "weight_ih",
             |d, draw| LstmByHand::sample(d, Slip::ForgetGateMissing, 3, true, draw),
         ),
+        function(
+            "gru_reset_before: reset gate after the product",
+            "dh = … + (da_n ⊙ r) W_hn, not (da_n W_hn) ⊙ r: the derivative of the other GRU",
+            "weight_ih",
+            |d, draw| ResetBeforeByHand::sample(d, Slip::ResetAfterProduct, 3, true, draw),
+        ),
+        function(
+            "lstm: peephole of o from c",
+            "dp_o = Σ da_o ⊙ c, not Σ da_o ⊙ c′",
+            "peephole_o",
+            |d, draw| PeepholesByHand::sample(d, Slip::PeepholeOfOldMemory, 3, true, draw),
+        ),
+        function(
+            "lstm: second path of coupled gates missing",
+            "di = dk ⊙ g, without − dk ⊙ c from f = 1 − i",
+            "weight_ih",
+            |d, draw| CoupledByHand::sample(d, Slip::CoupledPathMissing, 3, true, draw),
+        )
+        .hidden_by("one step from no memory", |d, draw| {
+            CoupledByHand::sample(d, Slip::CoupledPathMissing, 1, false, draw)
+        }),
+        function(
+            "lstm: projection transposed",
+            "dm = dh′ Wᵀ with the numbers of W_hr [P, H] read as W [H, P]",
+            "weight_ih",
+            |d, draw| ProjectionByHand::sample(d, Slip::ProjectionTransposed, 3, true, draw),
+        ),
+        op_with_careless::<Unshifted, 3>("a sequence of one step", |draw| scan_sample(1, draw)),
     ]
 }
 
 /// The functions to check, one a cell: outputs and last state of a sequence, in one tensor.
 macro_rules! by_hand {
-    ($($name:ident $cell:ident;)*) => { $(
+    ($($name:ident $cell:ident $options:expr;)*) => { $(
         struct $name {
             slip: Slip,
         }
@@ -143,7 +179,7 @@ macro_rules! by_hand {
                     Right => Slip::None,
                     Wrong => slip,
                 };
-                (Self { slip }, sample::<$cell>(seq_len, state, draw))
+                (Self { slip }, sample::<$cell>(&$options, seq_len, state, draw))
             }
         }
 
@@ -155,7 +191,7 @@ macro_rules! by_hand {
                 tape: &'t Tape<E>,
                 params: Named<Var<'t, E>>,
             ) -> Var<'t, E> {
-                let op = Sequence::<$cell> { slip: self.slip, cell: PhantomData };
+                let op = Sequence::<$cell> { slip: self.slip, options: $options };
                 let outputs = tape.apply_many(op, &params.leaves());
                 let flat = outputs.iter().map(|y| y.reshape(&[y.shape().iter().product()]));
                 Var::concat(&flat.collect::<Vec<_>>(), 0)
@@ -165,15 +201,27 @@ macro_rules! by_hand {
 }
 
 by_hand! {
-    VanillaByHand Vanilla;
-    GruByHand Gru;
-    LstmByHand Lstm;
+    VanillaByHand Vanilla VanillaOptions::default();
+    GruByHand Gru Biased::default();
+    LstmByHand Lstm Biased::default();
+    ResetBeforeByHand GruResetBefore Biased::default();
+    PeepholesByHand LstmVariant LstmOptions { peepholes: true, ..LstmOptions::default() };
+    CoupledByHand LstmVariant LstmOptions {
+        settings: Settings { coupled: true, ..Settings::default() },
+        ..LstmOptions::default()
+    };
+    ProjectionByHand LstmVariant LstmOptions { proj_size: Some(3), ..LstmOptions::default() };
 }
 
 /// Parameters, inputs, and the initial state if there is one. No two sizes are equal.
-fn sample<C: ByHand>(seq_len: usize, state: bool, draw: &mut Draw) -> Named<Tensor<f64>> {
+fn sample<C: ByHand>(
+    options: &C::Options,
+    seq_len: usize,
+    state: bool,
+    draw: &mut Draw,
+) -> Named<Tensor<f64>> {
     const BATCH: usize = 2;
-    let params = C::init::<f64>(5, 4, &mut rng(draw.below(0..1 << 20) as u64));
+    let params = C::init_with::<f64>(options, 5, 4, &mut rng(draw.below(0..1 << 20) as u64));
     let mut leaves: Vec<_> = params.names().into_iter().zip(params.leaves()).collect();
     leaves.push(("xs".to_string(), draw.tensor(&[seq_len, BATCH, 5], -1.0..1.0)));
     if state {
@@ -184,23 +232,25 @@ fn sample<C: ByHand>(seq_len: usize, state: bool, draw: &mut Draw) -> Named<Tens
     Named(leaves)
 }
 
-/// A cell over a sequence. Inputs: the four parameters, xs, and the leaves of the initial state, or nothing for
+/// A cell over a sequence. Inputs: the parameters, xs, and the leaves of the initial state, or nothing for
 /// zeros. Outputs: h_t for all t, and the leaves of the last state.
-struct Sequence<C> {
+struct Sequence<C: Cell> {
     slip: Slip,
-    cell: PhantomData<fn() -> C>,
+    options: C::Options,
 }
 
 impl<C: ByHand> Describe for Sequence<C> {
     const NAME: &'static str = C::NAME;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
-        (Self { slip: Slip::None, cell: PhantomData }, sample::<C>(3, true, draw).leaves())
+        let options = C::Options::default();
+        let inputs = sample::<C>(&options, 3, true, draw).leaves();
+        (Self { slip: Slip::None, options }, inputs)
     }
 }
 
 impl<C: ByHand, E: Element> OpMany<E> for Sequence<C> {
     fn forward(&self, inputs: &[&Tensor<E>]) -> Result<Vec<Tensor<E>>, Error> {
-        let (params, xs, initial) = parts::<C, E>(inputs);
+        let (params, xs, initial) = self.parts(inputs);
         let trace = unroll::<C, E>(&params, &xs, &initial);
         Ok([vec![trace.outputs()], trace.last_state().leaves()].concat())
     }
@@ -211,8 +261,8 @@ impl<C: ByHand, E: Element> OpMany<E> for Sequence<C> {
         _outputs: &[&Tensor<E>],
         d_outputs: &[Tensor<E>],
     ) -> Vec<Contribution<E>> {
-        let (params, xs, initial) = parts::<C, E>(inputs);
-        let stateless = inputs.len() == 5;
+        let (params, xs, initial) = self.parts(inputs);
+        let stateless = inputs.len() == params.leaves().len() + 1;
         let slip = self.slip;
         // The slips of a forward pass that is not the one being differentiated.
         let mut first = params.map(Tensor::clone);
@@ -269,14 +319,17 @@ impl<C: ByHand, E: Element> OpMany<E> for Sequence<C> {
 /// The parameters, the sequence and the initial state.
 type Parts<C, E> = (<C as Family>::Of<Tensor<E>>, Seq<Tensor<E>>, StateOf<C, Tensor<E>>);
 
-/// What is in a list of inputs.
-fn parts<C: ByHand, E: Element>(inputs: &[&Tensor<E>]) -> Parts<C, E> {
-    let params = C::params(std::array::from_fn(|i| inputs[i].clone()));
-    let xs = Seq::time_major(inputs[4].clone());
-    let zero = C::zero_state(&params, xs.batch());
-    let mut given = inputs[5..].iter();
-    let initial = zero.map(|zero| given.next().map_or(zero.clone(), |&state| state.clone()));
-    (params, xs, initial)
+impl<C: ByHand> Sequence<C> {
+    /// What is in a list of inputs.
+    fn parts<E: Element>(&self, inputs: &[&Tensor<E>]) -> Parts<C, E> {
+        let mut inputs = inputs.iter();
+        let params = C::init_with::<E>(&self.options, 5, 4, &mut rng(0)); // for its structure
+        let params = params.map(|_| (*inputs.next().expect("an input a parameter")).clone());
+        let xs = Seq::time_major((*inputs.next().expect("xs")).clone());
+        let zero = C::zero_state(&params, xs.batch());
+        let initial = zero.map(|zero| inputs.next().map_or(zero.clone(), |&state| state.clone()));
+        (params, xs, initial)
+    }
 }
 
 /// Sets b_hn, the last third of a GRU's fourth parameter, to 0.
@@ -293,9 +346,6 @@ fn clear_candidate_bias<E: Element>(params: &mut impl Params<Leaf = Tensor<E>>) 
 
 /// A cell whose backward step is written out with its slips.
 trait ByHand: Cell {
-    /// The parameters from W_ih, W_hh, b_ih, b_hh.
-    fn params<E: Element>(leaves: [Tensor<E>; 4]) -> Self::Of<Tensor<E>>;
-
     /// As [`Cell::backward`], but for the slip.
     fn pull<E: Element>(
         slip: Slip,
@@ -308,11 +358,6 @@ trait ByHand: Cell {
 
 /// All slips of the vanilla cell are in the loop.
 impl ByHand for Vanilla {
-    fn params<E: Element>([w_ih, w_hh, b_ih, b_hh]: [Tensor<E>; 4]) -> Vanilla<Tensor<E>> {
-        let (b_ih, b_hh) = (Some(b_ih), Some(b_hh));
-        Vanilla { w_ih, w_hh, b_ih, b_hh, nonlinearity: Nonlinearity::Tanh }
-    }
-
     fn pull<E: Element>(
         _slip: Slip,
         params: &Vanilla<Tensor<E>>,
@@ -325,10 +370,6 @@ impl ByHand for Vanilla {
 }
 
 impl ByHand for Gru {
-    fn params<E: Element>([w_ih, w_hh, b_ih, b_hh]: [Tensor<E>; 4]) -> Gru<Tensor<E>> {
-        Gru { w_ih, w_hh, b_ih: Some(b_ih), b_hh: Some(b_hh) }
-    }
-
     fn pull<E: Element>(
         slip: Slip,
         params: &Gru<Tensor<E>>,
@@ -360,10 +401,6 @@ impl ByHand for Gru {
 }
 
 impl ByHand for Lstm {
-    fn params<E: Element>([w_ih, w_hh, b_ih, b_hh]: [Tensor<E>; 4]) -> Lstm<Tensor<E>> {
-        Lstm { w_ih, w_hh, b_ih: Some(b_ih), b_hh: Some(b_hh) }
-    }
-
     fn pull<E: Element>(
         slip: Slip,
         params: &Lstm<Tensor<E>>,
@@ -394,4 +431,105 @@ impl ByHand for Lstm {
         };
         (da, LstmState { h: dh, c })
     }
+}
+
+/// The slip is the backward step of the other GRU, on the same numbers.
+impl ByHand for GruResetBefore {
+    fn pull<E: Element>(
+        slip: Slip,
+        params: &GruResetBefore<Tensor<E>>,
+        step: Step<'_, Self, E>,
+        d_next: &Hidden<Tensor<E>>,
+        grads: &mut GruResetBefore<Tensor<E>>,
+    ) -> (Tensor<E>, Hidden<Tensor<E>>) {
+        if slip != Slip::ResetAfterProduct {
+            return Self::backward(params, step, d_next, grads);
+        }
+        let other = |p: &GruResetBefore<Tensor<E>>| {
+            let GruResetBefore { w_ih, w_hh, b_ih, b_hh } = p.clone();
+            Gru { w_ih, w_hh, b_ih, b_hh }
+        };
+        let rnn::gru_reset_before::Gates { r, z, n } = step.saved.clone();
+        let [_, _, n_h] = affine(&params.w_hh, &step.state.h, params.b_hh.as_ref()).chunk();
+        let saved = gru::Gates { r, z, n, n_h };
+        let step = Step { state: step.state, saved: &saved };
+        let mut share = other(grads);
+        let back = Gru::backward(&other(params), step, d_next, &mut share);
+        (grads.w_hh, grads.b_hh) = (share.w_hh, share.b_hh);
+        back
+    }
+}
+
+/// Each slip is the right step with one thing exchanged before or after it.
+impl ByHand for LstmVariant {
+    fn pull<E: Element>(
+        slip: Slip,
+        params: &LstmVariant<Tensor<E>>,
+        step: Step<'_, Self, E>,
+        d_next: &LstmState<Tensor<E>>,
+        grads: &mut LstmVariant<Tensor<E>>,
+    ) -> (Tensor<E>, LstmState<Tensor<E>>) {
+        let Step { state, saved } = step;
+        match slip {
+            Slip::PeepholeOfOldMemory => {
+                let back = Self::backward(params, Step { state, saved }, d_next, grads);
+                let [_, _, _, da_o] = back.0.chunk();
+                grads.p_o = Some((da_o * &state.c).sum_over(&[0]));
+                back
+            }
+            // Without peepholes, c comes into the step backwards through this path alone.
+            Slip::CoupledPathMissing => {
+                let state = LstmState { h: state.h.clone(), c: Tensor::zeros(state.c.shape()) };
+                Self::backward(params, Step { state: &state, saved }, d_next, grads)
+            }
+            Slip::ProjectionTransposed => {
+                let w_hr = params.w_hr.as_ref().expect("a projection");
+                let [p, h] = w_hr.shape()[..] else { unreachable!("a matrix") };
+                let w_hr = w_hr.reshape(&[h, p]).permute(&[1, 0]);
+                let params = LstmVariant { w_hr: Some(w_hr), ..params.clone() };
+                Self::backward(&params, Step { state, saved }, d_next, grads)
+            }
+            _ => Self::backward(params, Step { state, saved }, d_next, grads),
+        }
+    }
+}
+
+/// The coefficient that leads from h_t to h_{t+1} is a_{t+1}.
+struct Unshifted;
+
+impl Fault<3> for Unshifted {
+    type Op = Scan;
+    const NAME: &'static str = "scan: not shifted";
+    const WRONG: &'static str = "δ_t = dh_t + a_t ⊙ δ_t+1, not a_t+1";
+
+    fn sample(draw: &mut Draw) -> (Scan, [Tensor<f64>; 3]) {
+        scan_sample(5, draw)
+    }
+
+    fn vjp<E: Element>(
+        op: &Scan,
+        [a, b, initial]: [&Tensor<E>; 3],
+        h: &Tensor<E>,
+        dh: &Tensor<E>,
+    ) -> [Contribution<E>; 3] {
+        let mut delta = Tensor::zeros(initial.shape());
+        let mut deltas = Vec::new();
+        for t in (0..a.shape()[0]).rev() {
+            delta = dh.entry(t) + a.entry(t) * delta;
+            deltas.push(delta.clone());
+        }
+        deltas.reverse();
+        // The rest is right: δ is what the op makes of a sequence without ways from step to step.
+        let no_ways = Tensor::zeros(a.shape());
+        let [_, db, _] = op.vjp([&no_ways, b, initial], h, &Tensor::stack(&deltas));
+        let previous = [vec![initial.clone()], (1..deltas.len()).map(|t| h.entry(t - 1)).collect()];
+        let da = Tensor::stack(&deltas) * Tensor::stack(&previous.concat());
+        [da.into(), db, (a.entry(0) * &deltas[0]).into()]
+    }
+}
+
+fn scan_sample(seq_len: usize, draw: &mut Draw) -> (Scan, [Tensor<f64>; 3]) {
+    let steps = [seq_len, 2, 3];
+    let inputs = [&steps[..], &steps, &steps[1..]].map(|shape| draw.tensor(shape, -1.0..1.0));
+    (Scan { space: Space::Linear }, inputs)
 }

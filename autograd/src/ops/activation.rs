@@ -25,6 +25,7 @@ pub struct LeakyRelu {
 
 impl Describe for LeakyRelu {
     const NAME: &'static str = "leaky_relu";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let shape = draw.shape(0);
         let slope = draw.number(-0.5..0.5);
@@ -62,6 +63,7 @@ pub struct Elu {
 
 impl Describe for Elu {
     const NAME: &'static str = "elu";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let shape = draw.shape(0);
         let alpha = draw.number(0.3..2.0);
@@ -107,6 +109,7 @@ impl Gelu {
 
 impl Describe for Gelu {
     const NAME: &'static str = "gelu";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let shape = draw.shape(0);
         (Self, vec![draw.tensor(&shape, -3.0..3.0)])
@@ -158,6 +161,7 @@ impl GeluTanh {
 
 impl Describe for GeluTanh {
     const NAME: &'static str = "gelu_tanh";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let shape = draw.shape(0);
         (Self, vec![draw.tensor(&shape, -3.0..3.0)])
@@ -194,6 +198,7 @@ pub struct Softplus;
 
 impl Describe for Softplus {
     const NAME: &'static str = "softplus";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let shape = draw.shape(0);
         (Self, vec![draw.tensor(&shape, -3.0..3.0)])
@@ -224,6 +229,7 @@ pub struct Silu;
 
 impl Describe for Silu {
     const NAME: &'static str = "silu";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let shape = draw.shape(0);
         (Self, vec![draw.tensor(&shape, -3.0..3.0)])

@@ -20,6 +20,7 @@ pub struct Add;
 
 impl Describe for Add {
     const NAME: &'static str = "add";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         (Self, pair(draw))
     }
@@ -31,7 +32,8 @@ impl<E: Element> Op<E, 2> for Add {
     }
 
     fn vjp(&self, [a, b]: [&Tensor<E>; 2], _y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 2] {
-        [dy.sum_to(a.shape_value()).into(), dy.sum_to(b.shape_value()).into()]
+        let each = |shape| dy.clone().sum_to(shape).into();
+        [each(a.shape_value()), each(b.shape_value())]
     }
 }
 
@@ -47,6 +49,7 @@ pub struct Sub;
 
 impl Describe for Sub {
     const NAME: &'static str = "sub";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         (Self, pair(draw))
     }
@@ -58,7 +61,8 @@ impl<E: Element> Op<E, 2> for Sub {
     }
 
     fn vjp(&self, [a, b]: [&Tensor<E>; 2], _y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 2] {
-        [dy.sum_to(a.shape_value()).into(), (-dy.sum_to(b.shape_value())).into()]
+        let each = |shape| dy.clone().sum_to(shape);
+        [each(a.shape_value()).into(), (-each(b.shape_value())).into()]
     }
 }
 
@@ -74,6 +78,7 @@ pub struct Mul;
 
 impl Describe for Mul {
     const NAME: &'static str = "mul";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         (Self, pair(draw))
     }
@@ -103,6 +108,7 @@ pub struct Div;
 
 impl Describe for Div {
     const NAME: &'static str = "div";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let [a, b] = draw.broadcasting_shapes();
         (Self, vec![draw.tensor(&a, -2.0..2.0), draw.signed_tensor(&b, 0.5..2.0)])
@@ -133,6 +139,7 @@ pub struct Neg;
 
 impl Describe for Neg {
     const NAME: &'static str = "neg";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let shape = draw.shape(0);
         (Self, vec![draw.tensor(&shape, -2.0..2.0)])
@@ -166,6 +173,7 @@ pub struct Affine {
 
 impl Describe for Affine {
     const NAME: &'static str = "affine";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let shape = draw.shape(0);
         let op = Self { scale: draw.number(-2.0..2.0), shift: draw.number(-2.0..2.0) };

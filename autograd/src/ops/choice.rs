@@ -27,6 +27,7 @@ impl Maximum {
 
 impl Describe for Maximum {
     const NAME: &'static str = "maximum";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         (Self, never_equal(draw))
     }
@@ -66,6 +67,7 @@ impl Minimum {
 
 impl Describe for Minimum {
     const NAME: &'static str = "minimum";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         (Self, never_equal(draw))
     }
@@ -104,6 +106,7 @@ pub struct Select {
 
 impl Describe for Select {
     const NAME: &'static str = "select";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let shapes = draw.broadcasting_shapes();
         let inputs = shapes.iter().map(|shape| draw.tensor(shape, -2.0..2.0)).collect();
@@ -143,6 +146,7 @@ pub struct MaskedFill {
 
 impl Describe for MaskedFill {
     const NAME: &'static str = "masked_fill";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let [x, mask] = draw.broadcasting_shapes();
         let op = Self { mask: random_mask(draw, &mask), value: draw.number(-2.0..2.0) };

@@ -58,6 +58,14 @@ impl<E: Element, const D: usize> Op<E, 2> for Conv<D> {
 
     fn vjp(&self, [x, w]: [&Tensor<E>; 2], _y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 2] {
         let sizes = expect(Convolution::new(Self::NAME, x, w, self.stride, self.padding));
-        sizes.backward(x, w, dy).map(Contribution::Dense)
+        let dx = {
+            let (x_shape, w, dy) = (x.shape_value(), w.clone(), dy.clone());
+            move || sizes.dx(x_shape, &w, &dy)
+        };
+        let dw = {
+            let (w_shape, x, dy) = (w.shape_value(), x.clone(), dy.clone());
+            move || sizes.dw(w_shape, &x, &dy)
+        };
+        [Contribution::lazy(dx), Contribution::lazy(dw)]
     }
 }

@@ -60,6 +60,7 @@ impl Dropout {
 
 impl Describe for Dropout {
     const NAME: &'static str = "dropout";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let shape = draw.shape(0);
         let p = draw.number(0.0..0.8);

@@ -22,6 +22,7 @@ pub struct Exp;
 
 impl Describe for Exp {
     const NAME: &'static str = "exp";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let shape = draw.shape(0);
         (Self, vec![draw.tensor(&shape, -2.0..2.0)])
@@ -30,7 +31,7 @@ impl Describe for Exp {
 
 impl<E: Element> Op<E, 1> for Exp {
     fn forward(&self, [x]: [&Tensor<E>; 1]) -> Result<Tensor<E>, Error> {
-        Ok(x.map(E::exp))
+        Ok(x.exp())
     }
 
     fn vjp(&self, [_x]: [&Tensor<E>; 1], y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 1] {
@@ -52,6 +53,7 @@ pub struct Ln;
 
 impl Describe for Ln {
     const NAME: &'static str = "ln";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let shape = draw.shape(0);
         (Self, vec![draw.tensor(&shape, 0.3..3.0)])
@@ -82,6 +84,7 @@ pub struct Sqrt;
 
 impl Describe for Sqrt {
     const NAME: &'static str = "sqrt";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let shape = draw.shape(0);
         (Self, vec![draw.tensor(&shape, 0.3..3.0)])
@@ -117,6 +120,7 @@ pub struct Powf {
 
 impl Describe for Powf {
     const NAME: &'static str = "powf";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let shape = draw.shape(0);
         if draw.coin() {
@@ -158,6 +162,7 @@ pub struct Tanh;
 
 impl Describe for Tanh {
     const NAME: &'static str = "tanh";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let shape = draw.shape(0);
         (Self, vec![draw.tensor(&shape, -2.0..2.0)])
@@ -166,7 +171,7 @@ impl Describe for Tanh {
 
 impl<E: Element> Op<E, 1> for Tanh {
     fn forward(&self, [x]: [&Tensor<E>; 1]) -> Result<Tensor<E>, Error> {
-        Ok(x.map(E::tanh))
+        Ok(x.tanh())
     }
 
     fn vjp(&self, [_x]: [&Tensor<E>; 1], y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 1] {
@@ -188,6 +193,7 @@ pub struct Sigmoid;
 
 impl Describe for Sigmoid {
     const NAME: &'static str = "sigmoid";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let shape = draw.shape(0);
         (Self, vec![draw.tensor(&shape, -3.0..3.0)])
@@ -196,7 +202,7 @@ impl Describe for Sigmoid {
 
 impl<E: Element> Op<E, 1> for Sigmoid {
     fn forward(&self, [x]: [&Tensor<E>; 1]) -> Result<Tensor<E>, Error> {
-        Ok(x.map(E::sigmoid))
+        Ok(x.sigmoid())
     }
 
     fn vjp(&self, [_x]: [&Tensor<E>; 1], y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 1] {
@@ -218,6 +224,7 @@ pub struct Relu;
 
 impl Describe for Relu {
     const NAME: &'static str = "relu";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let shape = draw.shape(0);
         (Self, vec![draw.signed_tensor(&shape, 0.1..2.0)])
@@ -248,6 +255,7 @@ pub struct Log1p;
 
 impl Describe for Log1p {
     const NAME: &'static str = "log1p";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let shape = draw.shape(0);
         (Self, vec![draw.tensor(&shape, -0.6..3.0)])
@@ -278,6 +286,7 @@ pub struct Recip;
 
 impl Describe for Recip {
     const NAME: &'static str = "recip";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let shape = draw.shape(0);
         (Self, vec![draw.signed_tensor(&shape, 0.5..2.0)])
@@ -308,6 +317,7 @@ pub struct Abs;
 
 impl Describe for Abs {
     const NAME: &'static str = "abs";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let shape = draw.shape(0);
         (Self, vec![draw.signed_tensor(&shape, 0.1..2.0)])
@@ -358,6 +368,7 @@ pub struct Clamp {
 
 impl Describe for Clamp {
     const NAME: &'static str = "clamp";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let shape = draw.shape(0);
         let op = Self { min: draw.number(-1.5..-0.5), max: draw.number(0.5..1.5) };
@@ -416,6 +427,7 @@ pub struct Sin;
 
 impl Describe for Sin {
     const NAME: &'static str = "sin";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let shape = draw.shape(0);
         (Self, vec![draw.tensor(&shape, -3.0..3.0)])
@@ -446,6 +458,7 @@ pub struct Cos;
 
 impl Describe for Cos {
     const NAME: &'static str = "cos";
+    const ELEMENTWISE: bool = true;
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
         let shape = draw.shape(0);
         (Self, vec![draw.tensor(&shape, -3.0..3.0)])

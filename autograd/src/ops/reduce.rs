@@ -126,18 +126,18 @@ impl Max {
 impl<E: Element> Op<E, 1> for Max {
     fn forward(&self, [x]: [&Tensor<E>; 1]) -> Result<Tensor<E>, Error> {
         let (shape, positions) = self.first(x)?;
-        let y = positions.into_iter().map(|position| x.data()[position]).collect();
-        let kept = Tensor::from_parts(shape, y);
+        let kept = Tensor::collect(shape, positions.into_iter().map(|i| x.data()[i]));
         Ok(if self.keep { kept } else { kept.with_shape(without(x, &self.axes)) })
     }
 
     fn vjp(&self, [x]: [&Tensor<E>; 1], _y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 1] {
-        let mut dx = vec![E::ZERO; x.elements()];
+        let mut dx = Tensor::zeros(x.shape());
+        let numbers = dx.data_mut();
         let positions = self.first(x).map_or(Vec::new(), |(_, positions)| positions);
         for (position, &dy) in positions.into_iter().zip(dy.data()) {
-            dx[position] = dy;
+            numbers[position] = dy;
         }
-        [Tensor::from_parts(x.shape_value(), dx).into()]
+        [dx.into()]
     }
 }
 
@@ -179,18 +179,18 @@ impl Min {
 impl<E: Element> Op<E, 1> for Min {
     fn forward(&self, [x]: [&Tensor<E>; 1]) -> Result<Tensor<E>, Error> {
         let (shape, positions) = self.first(x)?;
-        let y = positions.into_iter().map(|position| x.data()[position]).collect();
-        let kept = Tensor::from_parts(shape, y);
+        let kept = Tensor::collect(shape, positions.into_iter().map(|i| x.data()[i]));
         Ok(if self.keep { kept } else { kept.with_shape(without(x, &self.axes)) })
     }
 
     fn vjp(&self, [x]: [&Tensor<E>; 1], _y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 1] {
-        let mut dx = vec![E::ZERO; x.elements()];
+        let mut dx = Tensor::zeros(x.shape());
+        let numbers = dx.data_mut();
         let positions = self.first(x).map_or(Vec::new(), |(_, positions)| positions);
         for (position, &dy) in positions.into_iter().zip(dy.data()) {
-            dx[position] = dy;
+            numbers[position] = dy;
         }
-        [Tensor::from_parts(x.shape_value(), dx).into()]
+        [dx.into()]
     }
 }
 

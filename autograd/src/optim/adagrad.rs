@@ -1,6 +1,6 @@
 //! Adagrad.
 
-use super::{Common, Group, OptimError, Optimizer, Slot, for_each_parameter};
+use super::{Common, Group, Memory, OptimError, Optimizer, Slot, for_each_parameter};
 use crate::element::Element;
 use crate::params::Params;
 use crate::tensor::Tensor;
@@ -15,7 +15,7 @@ use crate::tensor::Tensor;
 ///
 /// Source: Duchi, Hazan and Singer 2011, figure 1 (diagonal); ε as in PyTorch's `torch.optim.Adagrad`.
 #[derive(Clone, Debug)]
-pub struct Adagrad<E> {
+pub struct Adagrad<E: Element> {
     /// The learning rate.
     pub lr: f64,
     /// What keeps the division finite, ε: 1e-10.
@@ -24,19 +24,39 @@ pub struct Adagrad<E> {
     pub weight_decay: f64,
     /// Parameters that are treated differently.
     pub groups: Vec<Group>,
-    squares: Vec<Vec<Tensor<E>>>,
+    /// What it remembers of the steps so far.
+    pub memory: Memory<E>,
 }
 
 impl<E: Element> Adagrad<E> {
     /// Adagrad with this learning rate and PyTorch's ε.
     pub fn new(lr: f64) -> Self {
-        Self { lr, eps: 1e-10, weight_decay: 0.0, groups: Vec::new(), squares: Vec::new() }
+        let memory = Memory::new(&["sum"]);
+        Self { lr, eps: 1e-10, weight_decay: 0.0, groups: Vec::new(), memory }
     }
 }
 
 impl<E: Element> Optimizer<E> for Adagrad<E> {
+    const NAME: &'static str = "Adagrad";
+
     fn lr(&mut self) -> &mut f64 {
         &mut self.lr
+    }
+
+    fn settings(&self) -> Vec<(&'static str, f64)> {
+        vec![("lr", self.lr), ("eps", self.eps), ("weight_decay", self.weight_decay)]
+    }
+
+    fn needs(&self) -> Vec<&'static str> {
+        vec!["sum"]
+    }
+
+    fn memory(&self) -> &Memory<E> {
+        &self.memory
+    }
+
+    fn memory_mut(&mut self) -> &mut Memory<E> {
+        &mut self.memory
     }
 
     fn step<P: Params<Leaf = Tensor<E>>>(
@@ -46,11 +66,11 @@ impl<E: Element> Optimizer<E> for Adagrad<E> {
     ) -> Result<(), OptimError> {
         let Self { lr, weight_decay, ref groups, .. } = *self;
         let eps = E::from_f64(self.eps);
-        let common = Common { lr, weight_decay, groups, kinds: 1 };
-        for_each_parameter(common, &mut self.squares, params, grads, |slot| {
-            let Slot { values, grads, state, lr, weight_decay } = slot;
+        let common = Common { lr, weight_decay, groups, needs: self.needs() };
+        for_each_parameter(common, &mut self.memory, params, grads, |slot| {
+            let Slot { values, grads, state: [s], lr, weight_decay } = slot;
             let (lr, decay) = (E::from_f64(lr), E::from_f64(weight_decay));
-            for ((w, &g), s) in values.iter_mut().zip(grads).zip(state[0].data_mut()) {
+            for ((w, &g), s) in values.iter_mut().zip(grads).zip(s) {
                 let g = g + decay * *w;
                 *s += g * g;
                 *w = *w - lr * g / (s.sqrt() + eps);

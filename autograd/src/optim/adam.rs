@@ -1,9 +1,12 @@
 //! Adam, and Adam with decoupled weight decay.
 
-use super::{Common, Group, OptimError, Optimizer, Slot, for_each_parameter};
+use super::{Common, Group, Memory, OptimError, Optimizer, Slot, for_each_parameter};
 use crate::element::Element;
 use crate::params::Params;
 use crate::tensor::Tensor;
+
+/// The kinds of tensors of Adam: the means m and v.
+const MOMENTS: [&str; 2] = ["exp_avg", "exp_avg_sq"];
 
 /// Adam: running means of the gradient and of its square, corrected for having started at zero.
 ///
@@ -16,7 +19,7 @@ use crate::tensor::Tensor;
 ///
 /// Source: Kingma and Ba 2015, arXiv 1412.6980, algorithm 1; defaults as in PyTorch's `torch.optim.Adam`.
 #[derive(Clone, Debug)]
-pub struct Adam<E> {
+pub struct Adam<E: Element> {
     /// The learning rate.
     pub lr: f64,
     /// How slowly the two means move, (β₁, β₂): (0.9, 0.999).
@@ -27,7 +30,8 @@ pub struct Adam<E> {
     pub weight_decay: f64,
     /// Parameters that are treated differently.
     pub groups: Vec<Group>,
-    means: Means<E>,
+    /// What it remembers of the steps so far.
+    pub memory: Memory<E>,
 }
 
 /// Adam with decoupled weight decay: the weights shrink by themselves, not by way of the gradient,
@@ -39,7 +43,7 @@ pub struct Adam<E> {
 ///
 /// Source: Loshchilov and Hutter 2019, arXiv 1711.05101, algorithm 2; as PyTorch's `torch.optim.AdamW`.
 #[derive(Clone, Debug)]
-pub struct AdamW<E> {
+pub struct AdamW<E: Element> {
     /// The learning rate.
     pub lr: f64,
     /// How slowly the two means move, (β₁, β₂): (0.9, 0.999).
@@ -50,36 +54,48 @@ pub struct AdamW<E> {
     pub weight_decay: f64,
     /// Parameters that are treated differently.
     pub groups: Vec<Group>,
-    means: Means<E>,
-}
-
-/// m and v of every parameter, and t.
-#[derive(Clone, Debug)]
-struct Means<E> {
-    steps: i32,
-    tensors: Vec<Vec<Tensor<E>>>,
+    /// What it remembers of the steps so far.
+    pub memory: Memory<E>,
 }
 
 impl<E: Element> Adam<E> {
     /// Adam with this learning rate and the paper's other constants.
     pub fn new(lr: f64) -> Self {
-        let means = Means { steps: 0, tensors: Vec::new() };
+        let memory = Memory::new(&MOMENTS);
         let (betas, eps, groups) = ((0.9, 0.999), 1e-8, Vec::new());
-        Self { lr, betas, eps, weight_decay: 0.0, groups, means }
+        Self { lr, betas, eps, weight_decay: 0.0, groups, memory }
     }
 }
 
 impl<E: Element> AdamW<E> {
     /// Adam with this learning rate, this weight decay (PyTorch's is 0.01), and the paper's other constants.
     pub fn new(lr: f64, weight_decay: f64) -> Self {
-        let Adam { betas, eps, groups, means, .. } = Adam::new(lr);
-        Self { lr, betas, eps, weight_decay, groups, means }
+        let Adam { betas, eps, groups, memory, .. } = Adam::new(lr);
+        Self { lr, betas, eps, weight_decay, groups, memory }
     }
 }
 
 impl<E: Element> Optimizer<E> for Adam<E> {
+    const NAME: &'static str = "Adam";
+
     fn lr(&mut self) -> &mut f64 {
         &mut self.lr
+    }
+
+    fn settings(&self) -> Vec<(&'static str, f64)> {
+        settings(self.lr, self.betas, self.eps, self.weight_decay)
+    }
+
+    fn needs(&self) -> Vec<&'static str> {
+        MOMENTS.to_vec()
+    }
+
+    fn memory(&self) -> &Memory<E> {
+        &self.memory
+    }
+
+    fn memory_mut(&mut self) -> &mut Memory<E> {
+        &mut self.memory
     }
 
     fn step<P: Params<Leaf = Tensor<E>>>(
@@ -87,58 +103,76 @@ impl<E: Element> Optimizer<E> for Adam<E> {
         params: &mut P,
         grads: &P,
     ) -> Result<(), OptimError> {
-        let Self { lr, weight_decay, betas, eps, ref groups, ref mut means } = *self;
-        let common = Common { lr, weight_decay, groups, kinds: 2 };
-        means.step(common, betas, eps, false, params, grads)
+        let Self { lr, weight_decay, betas, eps, ref groups, ref mut memory } = *self;
+        let common = Common { lr, weight_decay, groups, needs: MOMENTS.to_vec() };
+        step(common, memory, betas, eps, false, params, grads)
     }
 }
 
 impl<E: Element> Optimizer<E> for AdamW<E> {
+    const NAME: &'static str = "AdamW";
+
     fn lr(&mut self) -> &mut f64 {
         &mut self.lr
     }
 
+    fn settings(&self) -> Vec<(&'static str, f64)> {
+        settings(self.lr, self.betas, self.eps, self.weight_decay)
+    }
+
+    fn needs(&self) -> Vec<&'static str> {
+        MOMENTS.to_vec()
+    }
+
+    fn memory(&self) -> &Memory<E> {
+        &self.memory
+    }
+
+    fn memory_mut(&mut self) -> &mut Memory<E> {
+        &mut self.memory
+    }
+
     fn step<P: Params<Leaf = Tensor<E>>>(
         &mut self,
         params: &mut P,
         grads: &P,
     ) -> Result<(), OptimError> {
-        let Self { lr, weight_decay, betas, eps, ref groups, ref mut means } = *self;
-        let common = Common { lr, weight_decay, groups, kinds: 2 };
-        means.step(common, betas, eps, true, params, grads)
+        let Self { lr, weight_decay, betas, eps, ref groups, ref mut memory } = *self;
+        let common = Common { lr, weight_decay, groups, needs: MOMENTS.to_vec() };
+        step(common, memory, betas, eps, true, params, grads)
     }
 }
 
-impl<E: Element> Means<E> {
-    fn step<P: Params<Leaf = Tensor<E>>>(
-        &mut self,
-        common: Common<'_>,
-        (beta1, beta2): (f64, f64),
-        eps: f64,
-        decoupled: bool,
-        params: &mut P,
-        grads: &P,
-    ) -> Result<(), OptimError> {
-        let t = self.steps + 1;
-        let (correction1, correction2) = (1.0 - beta1.powi(t), (1.0 - beta2.powi(t)).sqrt());
-        let [keep1, new1, keep2, new2] = [beta1, 1.0 - beta1, beta2, 1.0 - beta2].map(E::from_f64);
-        let (correction2, eps) = (E::from_f64(correction2), E::from_f64(eps));
-        for_each_parameter(common, &mut self.tensors, params, grads, |slot| {
-            let Slot { values, grads, state: [m, v], lr, weight_decay } = slot else {
-                unreachable!("two tensors a parameter were asked for");
-            };
-            let step = E::from_f64(lr / correction1);
-            let shrink = E::from_f64(if decoupled { 1.0 - lr * weight_decay } else { 1.0 });
-            let decay = E::from_f64(if decoupled { 0.0 } else { weight_decay });
-            let means = m.data_mut().iter_mut().zip(v.data_mut());
-            for ((w, &g), (m, v)) in values.iter_mut().zip(grads).zip(means) {
-                let g = g + decay * *w;
-                *m = keep1 * *m + new1 * g;
-                *v = keep2 * *v + new2 * g * g;
-                *w = shrink * *w - step * *m / (v.sqrt() / correction2 + eps);
-            }
-        })?;
-        self.steps = t;
-        Ok(())
-    }
+/// The settings by PyTorch's names.
+fn settings(lr: f64, betas: (f64, f64), eps: f64, weight_decay: f64) -> Vec<(&'static str, f64)> {
+    let betas = [("beta1", betas.0), ("beta2", betas.1)];
+    [&[("lr", lr)], &betas[..], &[("eps", eps), ("weight_decay", weight_decay)]].concat()
+}
+
+/// One step, with weight decay as a part of the gradient or decoupled from it.
+fn step<E: Element, P: Params<Leaf = Tensor<E>>>(
+    common: Common<'_>,
+    memory: &mut Memory<E>,
+    (beta1, beta2): (f64, f64),
+    eps: f64,
+    decoupled: bool,
+    params: &mut P,
+    grads: &P,
+) -> Result<(), OptimError> {
+    let t = i32::try_from(memory.step + 1).unwrap_or(i32::MAX);
+    let (correction1, correction2) = (1.0 - beta1.powi(t), (1.0 - beta2.powi(t)).sqrt());
+    let [keep1, new1, keep2, new2] = [beta1, 1.0 - beta1, beta2, 1.0 - beta2].map(E::from_f64);
+    let (correction2, eps) = (E::from_f64(correction2), E::from_f64(eps));
+    for_each_parameter(common, memory, params, grads, |slot| {
+        let Slot { values, grads, state: [m, v], lr, weight_decay } = slot;
+        let step = E::from_f64(lr / correction1);
+        let shrink = E::from_f64(if decoupled { 1.0 - lr * weight_decay } else { 1.0 });
+        let decay = E::from_f64(if decoupled { 0.0 } else { weight_decay });
+        for ((w, &g), (m, v)) in values.iter_mut().zip(grads).zip(m.iter_mut().zip(v)) {
+            let g = g + decay * *w;
+            *m = keep1 * *m + new1 * g;
+            *v = keep2 * *v + new2 * g * g;
+            *w = shrink * *w - step * *m / (v.sqrt() / correction2 + eps);
+        }
+    })
 }

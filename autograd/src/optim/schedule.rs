@@ -11,6 +11,9 @@
 //! }
 //! assert_eq!(schedule.at(50), 0.5e-3);
 //! ```
+//!
+//! To go on after an interruption, these need no more than the step. Only [`Plateau`] has a state of its own:
+//! keep its fields `lr`, `best` and `since`.
 
 use std::f64::consts::PI;
 
@@ -114,8 +117,10 @@ pub struct Plateau {
     pub threshold: f64,
     /// The smallest learning rate: 0.
     pub min_lr: f64,
-    best: f64,
-    since: usize,
+    /// The smallest loss so far; infinity before the first.
+    pub best: f64,
+    /// How many losses in a row were no better.
+    pub since: usize,
 }
 
 impl Plateau {

@@ -1,9 +1,12 @@
 //! Stochastic gradient descent.
 
-use super::{Common, Group, OptimError, Optimizer, Slot, for_each_parameter};
+use super::{Common, Group, Memory, OptimError, Optimizer, Slot, for_each_parameter};
 use crate::element::Element;
 use crate::params::Params;
 use crate::tensor::Tensor;
+
+/// The kind of tensors that momentum needs: v.
+const VELOCITY: &str = "momentum_buffer";
 
 /// Stochastic gradient descent with momentum, plain or Nesterov's.
 ///
@@ -15,7 +18,7 @@ use crate::tensor::Tensor;
 ///
 /// Source: PyTorch's `torch.optim.SGD` without dampening; Sutskever et al. 2013 for Nesterov's form.
 #[derive(Clone, Debug)]
-pub struct Sgd<E> {
+pub struct Sgd<E: Element> {
     /// The learning rate.
     pub lr: f64,
     /// How much of the last step's direction is kept, μ; 0 for plain descent.
@@ -26,7 +29,8 @@ pub struct Sgd<E> {
     pub weight_decay: f64,
     /// Parameters that are treated differently.
     pub groups: Vec<Group>,
-    velocity: Vec<Vec<Tensor<E>>>,
+    /// What it remembers of the steps so far.
+    pub memory: Memory<E>,
 }
 
 impl<E: Element> Sgd<E> {
@@ -38,14 +42,37 @@ impl<E: Element> Sgd<E> {
             nesterov: false,
             weight_decay: 0.0,
             groups: Vec::new(),
-            velocity: Vec::new(),
+            memory: Memory::new(&[VELOCITY]),
         }
     }
 }
 
 impl<E: Element> Optimizer<E> for Sgd<E> {
+    const NAME: &'static str = "SGD";
+
     fn lr(&mut self) -> &mut f64 {
         &mut self.lr
+    }
+
+    fn settings(&self) -> Vec<(&'static str, f64)> {
+        vec![
+            ("lr", self.lr),
+            ("momentum", self.momentum),
+            ("nesterov", self.nesterov.into()),
+            ("weight_decay", self.weight_decay),
+        ]
+    }
+
+    fn needs(&self) -> Vec<&'static str> {
+        if self.momentum == 0.0 { Vec::new() } else { vec![VELOCITY] }
+    }
+
+    fn memory(&self) -> &Memory<E> {
+        &self.memory
+    }
+
+    fn memory_mut(&mut self) -> &mut Memory<E> {
+        &mut self.memory
     }
 
     fn step<P: Params<Leaf = Tensor<E>>>(
@@ -55,14 +82,20 @@ impl<E: Element> Optimizer<E> for Sgd<E> {
     ) -> Result<(), OptimError> {
         let Self { lr, weight_decay, ref groups, nesterov, .. } = *self;
         let momentum = E::from_f64(self.momentum);
-        let common = Common { lr, weight_decay, groups, kinds: 1 };
-        for_each_parameter(common, &mut self.velocity, params, grads, |slot| {
-            let Slot { values, grads, state, lr, weight_decay } = slot;
+        let common = Common { lr, weight_decay, groups, needs: self.needs() };
+        for_each_parameter(common, &mut self.memory, params, grads, |slot| {
+            let Slot { values, grads, state: [v], lr, weight_decay } = slot;
             let (lr, decay) = (E::from_f64(lr), E::from_f64(weight_decay));
-            for ((w, &g), v) in values.iter_mut().zip(grads).zip(state[0].data_mut()) {
+            for (i, (w, &g)) in values.iter_mut().zip(grads).enumerate() {
                 let g = g + decay * *w;
-                *v = momentum * *v + g;
-                *w = *w - lr * if nesterov { g + momentum * *v } else { *v };
+                let direction = match v.get_mut(i) {
+                    None => g, // no momentum
+                    Some(v) => {
+                        *v = momentum * *v + g;
+                        if nesterov { g + momentum * *v } else { *v }
+                    }
+                };
+                *w = *w - lr * direction;
             }
         })
     }

@@ -14,18 +14,18 @@ use crate::ops::*;
 use crate::tensor::{Mask, Matrix, Tensor, Transposed};
 
 /// A place on a tape: a `Copy` handle, so that `x * w + b` reads as the formula does.
-pub struct Var<'t, E> {
+pub struct Var<'t, E: Element> {
     tape: &'t Tape<E>,
     index: u32,
 }
 
-impl<E> Clone for Var<'_, E> {
+impl<E: Element> Clone for Var<'_, E> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<E> Copy for Var<'_, E> {}
+impl<E: Element> Copy for Var<'_, E> {}
 
 impl<E: Element> fmt::Debug for Var<'_, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,7 +54,7 @@ impl<'t, E: Element> Var<'t, E> {
 
     /// The length of each axis.
     pub fn shape(&self) -> Vec<usize> {
-        self.value().shape().to_vec()
+        self.tape.value(self.index).shape().to_vec()
     }
 
     /// The same value as a constant: no gradient goes back through it. This is where truncated

@@ -43,12 +43,12 @@ impl<E: Element> Tensor<E> {
         }
         let source = self.data();
         let (length, step) = (shape[rank - 1], steps[rank - 1]);
-        let mut numbers = Vec::with_capacity(shape.elements());
-        shape.for_each_row(&steps, &steps, |at, _| match step {
-            1 => numbers.extend_from_slice(&source[at..at + length]),
-            _ => numbers.extend((0..length).map(|i| source[at + i * step])),
-        });
-        Ok(Tensor::from_parts(shape, numbers))
+        Ok(Tensor::build(shape, |numbers| {
+            shape.for_each_row(&steps, &steps, |at, _| match step {
+                1 => numbers.extend_from_slice(&source[at..at + length]),
+                _ => numbers.extend((0..length).map(|i| source[at + i * step])),
+            });
+        }))
     }
 
     /// Two axes exchanged. For a factor of a matrix product use [`t`](Self::t), which copies nothing.
@@ -83,13 +83,13 @@ impl<E: Element> Tensor<E> {
         for &axis in axes {
             let [outer, length, inner] = self.shape.around(axis);
             let source = flipped.data();
-            let mut numbers = Vec::with_capacity(source.len());
-            for block in 0..outer {
-                for i in (0..length).rev() {
-                    numbers.extend_from_slice(&source[(block * length + i) * inner..][..inner]);
+            flipped = Tensor::build(self.shape, |numbers| {
+                for block in 0..outer {
+                    for i in (0..length).rev() {
+                        numbers.extend_from_slice(&source[(block * length + i) * inner..][..inner]);
+                    }
                 }
-            }
-            flipped = Tensor::from_parts(self.shape, numbers);
+            });
         }
         Ok(flipped)
     }

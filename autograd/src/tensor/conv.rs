@@ -77,6 +77,7 @@ impl<E: Element> Tensor<E> {
 }
 
 /// The sizes of a convolution over one or two axes.
+#[derive(Clone, Copy)]
 pub(crate) struct Convolution {
     in_channels: usize,
     out_channels: usize,
@@ -179,29 +180,34 @@ impl Convolution {
         Tensor::from_parts(self.shape, y)
     }
 
-    /// dx and dw, with dX = Wᵀ dY for each image and dW = Σ dY Xᵀ over them.
-    pub(crate) fn backward<E: Element>(
-        &self,
-        x: &Tensor<E>,
-        weight: &Tensor<E>,
-        dy: &Tensor<E>,
-    ) -> [Tensor<E>; 2] {
+    /// dx, with dX = Wᵀ dY for each image.
+    pub(crate) fn dx<E: Element>(&self, shape: Shape, w: &Tensor<E>, dy: &Tensor<E>) -> Tensor<E> {
         let Factors { m, k, n, .. } = self.factors();
-        let for_dx = Factors { m: k, k: m, n, a_transposed: true, b_transposed: false };
-        let for_dw = Factors { m, k: n, n: k, a_transposed: false, b_transposed: true };
+        let factors = Factors { m: k, k: m, n, a_transposed: true, b_transposed: false };
         let [x_length, y_length] = self.image_lengths();
-        let mut columns = vec![E::ZERO; k * n];
         let mut d_columns = vec![E::ZERO; k * n];
-        let mut dx = vec![E::ZERO; x.elements()];
-        let mut dw = vec![E::ZERO; weight.elements()];
-        let images = x.data().chunks_exact(x_length).zip(dx.chunks_exact_mut(x_length));
-        for ((image, d_image), dy) in images.zip(dy.data().chunks_exact(y_length)) {
-            self.lay_out(image, &mut columns);
-            E::matmul_into(for_dw, dy, &columns, &mut dw, true);
-            E::matmul_into(for_dx, weight.data(), dy, &mut d_columns, false);
+        let mut dx = vec![E::ZERO; shape.elements()];
+        let images = dx.chunks_exact_mut(x_length);
+        for (d_image, dy) in images.zip(dy.data().chunks_exact(y_length)) {
+            E::matmul_into(factors, w.data(), dy, &mut d_columns, false);
             self.add_back(&d_columns, d_image);
         }
-        [Tensor::from_parts(x.shape, dx), Tensor::from_parts(weight.shape, dw)]
+        Tensor::from_parts(shape, dx)
+    }
+
+    /// dw, with dW = Σ dY Xᵀ over all images.
+    pub(crate) fn dw<E: Element>(&self, shape: Shape, x: &Tensor<E>, dy: &Tensor<E>) -> Tensor<E> {
+        let Factors { m, k, n, .. } = self.factors();
+        let factors = Factors { m, k: n, n: k, a_transposed: false, b_transposed: true };
+        let [x_length, y_length] = self.image_lengths();
+        let mut columns = vec![E::ZERO; k * n];
+        let mut dw = vec![E::ZERO; shape.elements()];
+        let images = x.data().chunks_exact(x_length);
+        for (image, dy) in images.zip(dy.data().chunks_exact(y_length)) {
+            self.lay_out(image, &mut columns);
+            E::matmul_into(factors, dy, &columns, &mut dw, true);
+        }
+        Tensor::from_parts(shape, dw)
     }
 }
 
@@ -291,7 +297,8 @@ mod tests {
         let sines = |shape: &[usize]| Tensor::from_fn(shape, |i| (i as f64 * 0.7).sin());
         let backward = |c: Convolution, x: &Tensor<f64>, w: &Tensor<f64>| {
             let y = c.forward(x, w);
-            let [dx, dw] = c.backward(x, w, &(&y * 2.0));
+            let dy = &y * 2.0;
+            let (dx, dw) = (c.dx(x.shape, w, &dy), c.dw(w.shape, x, &dy));
             (y, dx, dw)
         };
         // seq = lambda *s: (torch.arange(math.prod(s)).double() * 0.7).sin().reshape(s)

@@ -10,7 +10,30 @@ use crate::shape::Shape;
 impl<E: Element> Tensor<E> {
     /// `f` of each number.
     pub fn map<F: Element>(&self, f: impl Fn(E) -> F) -> Tensor<F> {
-        Tensor::from_parts(self.shape, self.data().iter().map(|&x| f(x)).collect())
+        Tensor::collect(self.shape, self.data().iter().map(|&x| f(x)))
+    }
+
+    /// A copy in which `f` has changed all numbers at once.
+    fn map_all(&self, f: impl FnOnce(&mut [E])) -> Self {
+        Tensor::build(self.shape, |numbers| {
+            numbers.extend_from_slice(self.data());
+            f(numbers);
+        })
+    }
+
+    /// e to the power of each number.
+    pub fn exp(&self) -> Self {
+        self.map_all(E::exp_all)
+    }
+
+    /// The hyperbolic tangent of each number.
+    pub fn tanh(&self) -> Self {
+        self.map_all(E::tanh_all)
+    }
+
+    /// The logistic function of each number.
+    pub fn sigmoid(&self) -> Self {
+        self.map_all(E::sigmoid_all)
     }
 
     /// `f` of each pair of numbers, the shapes broadcast together.
@@ -37,22 +60,33 @@ impl<E: Element> Tensor<E> {
         let (a, b) = (self.data(), other.data());
         if self.shape == other.shape {
             let pairs = a.iter().zip(b);
-            return Ok(Tensor::from_parts(self.shape, pairs.map(|(&x, &y)| f(x, y)).collect()));
+            return Ok(Tensor::collect(self.shape, pairs.map(|(&x, &y)| f(x, y))));
         }
         let shape = Shape::broadcast(op, self.shape, other.shape)?;
         let steps_a = self.shape.strides_within(&shape);
         let steps_b = other.shape.strides_within(&shape);
         let last = shape.len() - 1; // both without axes would have been equal shapes
         let (length, step_a, step_b) = (shape[last], steps_a[last], steps_b[last]);
-        let mut numbers = Vec::with_capacity(shape.elements());
-        shape.for_each_row(&steps_a, &steps_b, |at_a, at_b| match (step_a, step_b) {
-            (1, 1) => {
-                let pairs = a[at_a..at_a + length].iter().zip(&b[at_b..at_b + length]);
-                numbers.extend(pairs.map(|(&x, &y)| f(x, y)));
-            }
-            _ => numbers.extend((0..length).map(|i| f(a[at_a + i * step_a], b[at_b + i * step_b]))),
-        });
-        Ok(Tensor::from_parts(shape, numbers))
+        Ok(Tensor::build(shape, |numbers| {
+            shape.for_each_row(&steps_a, &steps_b, |at_a, at_b| match (step_a, step_b) {
+                (1, 1) => {
+                    let pairs = a[at_a..at_a + length].iter().zip(&b[at_b..at_b + length]);
+                    numbers.extend(pairs.map(|(&x, &y)| f(x, y)));
+                }
+                (1, 0) => {
+                    let y = b[at_b];
+                    numbers.extend(a[at_a..at_a + length].iter().map(|&x| f(x, y)));
+                }
+                (0, 1) => {
+                    let x = a[at_a];
+                    numbers.extend(b[at_b..at_b + length].iter().map(|&y| f(x, y)));
+                }
+                _ => {
+                    let pair = |i| (a[at_a + i * step_a], b[at_b + i * step_b]);
+                    numbers.extend((0..length).map(pair).map(|(x, y)| f(x, y)));
+                }
+            });
+        }))
     }
 
     /// This tensor repeated along the axes where `shape` is longer.
@@ -71,7 +105,7 @@ impl<E: Element> Tensor<E> {
         if self.shape == target {
             return self.clone();
         }
-        Tensor::from_parts(target, self.shape.repeat(self.data(), &target))
+        Tensor::build(target, |numbers| self.shape.repeat(self.data(), &target, numbers))
     }
 
     /// The inverse of broadcasting: sums over the axes along which `shape` was repeated to give
@@ -82,11 +116,12 @@ impl<E: Element> Tensor<E> {
     /// ```
     ///
     /// Every op that broadcasts uses this one function for its gradient.
-    pub fn sum_to(&self, shape: Shape) -> Self {
+    pub fn sum_to(self, shape: Shape) -> Self {
         if self.shape == shape {
-            return self.clone();
+            return self;
         }
-        let mut sums = vec![E::ZERO; shape.elements()];
+        let mut summed = Tensor::filled(shape, E::ZERO);
+        let sums = summed.data_mut();
         let target = shape.strides_within(&self.shape);
         let source = self.data();
         let last = self.shape.len() - 1;
@@ -101,7 +136,7 @@ impl<E: Element> Tensor<E> {
                 }
             }
         });
-        Tensor::from_parts(shape, sums)
+        summed
     }
 }
 

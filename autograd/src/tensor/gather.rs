@@ -40,14 +40,14 @@ impl<E: Element> Tensor<E> {
         let shape = self.shape.resized("gather", axis, ids.len())?;
         let [outer, length, inner] = self.shape.around(axis);
         check_ids("gather", ids, length)?;
-        let mut numbers = Vec::with_capacity(shape.elements());
-        for block in 0..outer {
-            for &id in ids {
-                let at = (block * length + id) * inner;
-                numbers.extend_from_slice(&self.data()[at..at + inner]);
+        Ok(Tensor::build(shape, |numbers| {
+            for block in 0..outer {
+                for &id in ids {
+                    let at = (block * length + id) * inner;
+                    numbers.extend_from_slice(&self.data()[at..at + inner]);
+                }
             }
-        }
-        Ok(Tensor::from_parts(shape, numbers))
+        }))
     }
 
     /// Zeros with `axis` of length `size`, to which entry j of this tensor's `axis` is added at
@@ -71,7 +71,8 @@ impl<E: Element> Tensor<E> {
             return Err(count_error("scatter_add", ids, axis, self.shape, advice));
         }
         check_ids("scatter_add", ids, size)?;
-        let mut sums = vec![E::ZERO; shape.elements()];
+        let mut summed = Tensor::filled(shape, E::ZERO);
+        let sums = summed.data_mut();
         for block in 0..outer {
             for (j, &id) in ids.iter().enumerate() {
                 let values = &self.data()[(block * length + j) * inner..][..inner];
@@ -79,7 +80,7 @@ impl<E: Element> Tensor<E> {
                 sums.iter_mut().zip(values).for_each(|(sum, &x)| *sum += x);
             }
         }
-        Ok(Tensor::from_parts(shape, sums))
+        Ok(summed)
     }
 
     /// One number along `axis` for each id: the ids fill, row by row, a tensor whose other axes are
@@ -120,8 +121,7 @@ impl<E: Element> Tensor<E> {
             let (block, within) = line(shape.around(axis), position);
             self.data()[(block * length + id) * inner + within]
         });
-        let numbers = places.collect();
-        Ok(Tensor::from_parts(shape, numbers))
+        Ok(Tensor::collect(shape, places))
     }
 
     /// Zeros with `axis` of length `size`, to which each number of this tensor is added at its own
@@ -144,12 +144,13 @@ impl<E: Element> Tensor<E> {
         }
         check_ids("add_along", ids, size)?;
         let [_, _, inner] = self.shape.around(axis);
-        let mut sums = vec![E::ZERO; shape.elements()];
+        let mut summed = Tensor::filled(shape, E::ZERO);
+        let sums = summed.data_mut();
         for (position, (id, &x)) in ids.iter().zip(self.data()).enumerate() {
             let (block, within) = line(self.shape.around(axis), position);
             sums[(block * size + id) * inner + within] += x;
         }
-        Ok(Tensor::from_parts(shape, sums))
+        Ok(summed)
     }
 }
 
@@ -168,11 +169,11 @@ impl<E: Element> Tensor<E> {
     pub fn try_one_hot(ids: &[usize], size: usize) -> Result<Self, Error> {
         let shape = Shape::new("one_hot", &[ids.len(), size])?;
         check_ids("one_hot", ids, size)?;
-        let mut numbers = vec![E::ZERO; shape.elements()];
-        for (row, &id) in ids.iter().enumerate() {
-            numbers[row * size + id] = E::ONE;
+        let mut rows = Tensor::filled(shape, E::ZERO);
+        for (row, &id) in rows.data_mut().chunks_exact_mut(size.max(1)).zip(ids) {
+            row[id] = E::ONE;
         }
-        Ok(Tensor::from_parts(shape, numbers))
+        Ok(rows)
     }
 }
 

@@ -28,12 +28,12 @@ impl<E: Element> Tensor<E> {
             return Ok(self.first_axis_view(start, end - start));
         }
         let [outer, length, inner] = shape.around(axis);
-        let mut numbers = Vec::with_capacity(outer * (end - start) * inner);
-        for block in 0..outer {
-            let block = &self.data()[block * length * inner..][..length * inner];
-            numbers.extend_from_slice(&block[start * inner..end * inner]);
-        }
-        Ok(Tensor::from_parts(shape.with(axis, end - start), numbers))
+        Ok(Tensor::build(shape.with(axis, end - start), |numbers| {
+            for block in 0..outer {
+                let block = &self.data()[block * length * inner..][..length * inner];
+                numbers.extend_from_slice(&block[start * inner..end * inner]);
+            }
+        }))
     }
 
     /// Entry `index` of the first axis, without that axis and without a copy: `x[t]` of a
@@ -95,15 +95,15 @@ impl<E: Element> Tensor<E> {
         }
         let length = tensors.iter().map(|tensor| tensor.shape[axis]).sum();
         let shape = first.with(axis, length);
-        let mut numbers = Vec::with_capacity(shape.elements());
-        for block in 0..first.around(axis)[0] {
-            for tensor in tensors {
-                let [_, length, inner] = tensor.shape.around(axis);
-                numbers
-                    .extend_from_slice(&tensor.data()[block * length * inner..][..length * inner]);
+        Ok(Tensor::build(shape, |numbers| {
+            for block in 0..first.around(axis)[0] {
+                for tensor in tensors {
+                    let [_, length, inner] = tensor.shape.around(axis);
+                    let part = length * inner;
+                    numbers.extend_from_slice(&tensor.data()[block * part..][..part]);
+                }
             }
-        }
-        Ok(Tensor::from_parts(shape, numbers))
+        }))
     }
 
     /// Tensors of one shape as the entries of a new first axis.
@@ -137,14 +137,14 @@ impl<E: Element> Tensor<E> {
                 rank: "two axes, [V, D]",
             });
         };
-        let mut numbers = Vec::with_capacity(ids.len() * width);
-        for (position, &id) in ids.iter().enumerate() {
-            if id >= size {
-                return Err(Error::Id { op: "rows", id, position, size });
-            }
-            numbers.extend_from_slice(&self.data()[id * width..(id + 1) * width]);
+        if let Some(position) = ids.iter().position(|&id| id >= size) {
+            return Err(Error::Id { op: "rows", id: ids[position], position, size });
         }
-        Ok(Tensor::from_parts(self.shape.with(0, ids.len()), numbers))
+        Ok(Tensor::build(self.shape.with(0, ids.len()), |numbers| {
+            for &id in ids {
+                numbers.extend_from_slice(&self.data()[id * width..(id + 1) * width]);
+            }
+        }))
     }
 
     /// Adds `values` [n, ..] to the entries of the first axis with these ids; an entry that is named

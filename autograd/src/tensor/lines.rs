@@ -92,12 +92,13 @@ impl<E: Element> Tensor<E> {
         mut f: impl FnMut(&mut [E], &[E]),
     ) -> Self {
         debug_assert_eq!(self.shape, other.shape);
-        let mut numbers = self.data().to_vec();
+        let mut mapped = Self::collect(self.shape, self.data().iter().copied());
+        let numbers = mapped.data_mut();
         let [outer, length, inner] = self.shape.around(axis);
         if inner == 1 {
             let others = other.data().chunks_exact(length.max(1));
             numbers.chunks_exact_mut(length.max(1)).zip(others).for_each(|(x, y)| f(x, y));
-            return Self::from_parts(self.shape, numbers);
+            return mapped;
         }
         let (mut line, mut beside) = (vec![E::ZERO; length], vec![E::ZERO; length]);
         for start in (0..outer).flat_map(|o| (0..inner).map(move |i| o * length * inner + i)) {
@@ -110,6 +111,6 @@ impl<E: Element> Tensor<E> {
                 numbers[start + k * inner] = line[k];
             }
         }
-        Self::from_parts(self.shape, numbers)
+        mapped
     }
 }

@@ -70,7 +70,9 @@ impl Mask {
         if self.shape == shape {
             return self.clone();
         }
-        Self { shape, bits: self.shape.repeat(&self.bits, &shape).into() }
+        let mut bits = Vec::with_capacity(shape.elements());
+        self.shape.repeat(&self.bits, &shape, &mut bits);
+        Self { shape, bits: bits.into() }
     }
 }
 
@@ -122,7 +124,7 @@ impl<E: Element> Tensor<E> {
         let pairs = a.data().iter().zip(b.data());
         let mask = mask.repeat_to(shape);
         let chosen = mask.bits.iter().zip(pairs).map(|(&yes, (&a, &b))| if yes { a } else { b });
-        Ok(Tensor::from_parts(shape, chosen.collect()))
+        Ok(Tensor::collect(shape, chosen))
     }
 
     /// These numbers, but `value` where `mask` says yes; the two broadcast.
@@ -141,6 +143,6 @@ impl<E: Element> Tensor<E> {
         let (x, mask, value) =
             (self.broadcast_to(&shape), mask.repeat_to(shape), E::from_f64(value));
         let filled = x.data().iter().zip(&*mask.bits).map(|(&x, &yes)| if yes { value } else { x });
-        Ok(Tensor::from_parts(shape, filled.collect()))
+        Ok(Tensor::collect(shape, filled))
     }
 }

@@ -13,6 +13,7 @@ use crate::element::Element;
 use crate::error::{Error, expect};
 use crate::product::Factors;
 use crate::shape::{MAX_RANK, Shape};
+use crate::threads::{PIECE, for_each_piece};
 
 /// A matrix to be read with rows and columns exchanged. Nothing is copied: the product reads it
 /// the other way.
@@ -139,15 +140,26 @@ impl Batch {
     fn add_to<E: Element>(&self, a: &[E], b: &[E], c: &mut [E], c_steps: &[usize; MAX_RANK]) {
         let Factors { m, k, n, .. } = self.factors;
         let strides = self.axes.strides();
-        for i in 0..self.axes.elements() {
-            let place = |steps: &[usize; MAX_RANK]| {
-                let axes = self.axes.iter().zip(strides).zip(steps);
-                axes.map(|((length, stride), step)| i / stride % length * step).sum::<usize>()
-            };
-            let a = &a[place(&self.a_steps) * m * k..][..m * k];
-            let b = &b[place(&self.b_steps) * k * n..][..k * n];
-            let c = &mut c[place(c_steps) * m * n..][..m * n];
+        let place = |i: usize, steps: &[usize; MAX_RANK]| {
+            let axes = self.axes.iter().zip(strides).zip(steps);
+            axes.map(|((length, stride), step)| i / stride % length * step).sum::<usize>()
+        };
+        let add = |i: usize, c: &mut [E]| {
+            let a = &a[place(i, &self.a_steps) * m * k..][..m * k];
+            let b = &b[place(i, &self.b_steps) * k * n..][..k * n];
             E::matmul_into(self.factors, a, b, c, true);
+        };
+        if *c_steps == strides && m * n > 0 {
+            // One matrix of C for each index: they may be computed side by side.
+            let count = PIECE.div_ceil(self.factors.work().max(1));
+            for_each_piece(c, count * m * n, |piece, c| {
+                let matrices = c.chunks_exact_mut(m * n).enumerate();
+                matrices.for_each(|(i, c)| add(piece * count + i, c));
+            });
+        } else {
+            for i in 0..self.axes.elements() {
+                add(i, &mut c[place(i, c_steps) * m * n..][..m * n]);
+            }
         }
     }
 }
@@ -191,21 +203,22 @@ impl<E: Element> Tensor<E> {
         if a.is_one() && b.is_one() {
             let factors = factors(&a, &b)?;
             let shape = Shape::new("matmul", &[factors.m, factors.n])?;
-            let mut product = vec![E::ZERO; shape.elements()];
-            E::matmul_into(factors, a.data(), b.data(), &mut product, false);
-            return Ok(Tensor::from_parts(shape, product));
+            let mut product = Tensor::filled(shape, E::ZERO);
+            E::matmul_into(factors, a.data(), b.data(), product.data_mut(), false);
+            return Ok(product);
         }
         let batch = Batch::new(&a, &b)?;
         let shape = batch.shape()?;
-        let mut product = vec![E::ZERO; shape.elements()];
+        let mut product = Tensor::filled(shape, E::ZERO);
+        let numbers = product.data_mut();
         if b.is_one() && !a.transposed {
             // The rows of all matrices of A lie under each other: one large A.
             let factors = Factors { m: batch.axes.elements() * batch.factors.m, ..batch.factors };
-            E::matmul_into(factors, a.data(), b.data(), &mut product, false);
+            E::matmul_into(factors, a.data(), b.data(), numbers, false);
         } else {
-            batch.add_to(a.data(), b.data(), &mut product, &batch.axes.strides());
+            batch.add_to(a.data(), b.data(), numbers, &batch.axes.strides());
         }
-        Ok(Tensor::from_parts(shape, product))
+        Ok(product)
     }
 
     /// Adds the product of two matrices to this one: dW += dyᵀ · x, without a temporary. Products of

@@ -135,7 +135,7 @@ impl Pooling {
 
     pub(crate) fn max<E: Element>(&self, x: &Tensor<E>) -> Tensor<E> {
         let numbers = self.largest(x).map(|position| x.data()[position]);
-        Tensor::from_parts(self.shape, numbers.collect())
+        Tensor::collect(self.shape, numbers)
     }
 
     pub(crate) fn mean<E: Element>(&self, x: &Tensor<E>) -> Tensor<E> {
@@ -144,29 +144,31 @@ impl Pooling {
             let numbers = self.windows.positions(i, j).map(|position| x.data()[plane + position]);
             numbers.sum::<E>() / n
         });
-        Tensor::from_parts(self.shape, means.collect())
+        Tensor::collect(self.shape, means)
     }
 
     /// dx of max pooling: each dy goes to the position of the largest number.
     pub(crate) fn max_backward<E: Element>(&self, x: &Tensor<E>, dy: &Tensor<E>) -> Tensor<E> {
-        let mut dx = vec![E::ZERO; x.elements()];
+        let mut dx = Tensor::filled(x.shape, E::ZERO);
+        let sums = dx.data_mut();
         for (position, &dy) in self.largest(x).zip(dy.data()) {
-            dx[position] += dy;
+            sums[position] += dy;
         }
-        Tensor::from_parts(x.shape, dx)
+        dx
     }
 
     /// dx of mean pooling: each dy goes in equal shares to its window.
     pub(crate) fn mean_backward<E: Element>(&self, x: &Tensor<E>, dy: &Tensor<E>) -> Tensor<E> {
         let n = E::from_f64(self.windows.taps() as f64);
-        let mut dx = vec![E::ZERO; x.elements()];
+        let mut dx = Tensor::filled(x.shape, E::ZERO);
+        let sums = dx.data_mut();
         for ((plane, (i, j)), &dy) in self.each_window().zip(dy.data()) {
             let share = dy / n;
             for position in self.windows.positions(i, j) {
-                dx[plane + position] += share;
+                sums[plane + position] += share;
             }
         }
-        Tensor::from_parts(x.shape, dx)
+        dx
     }
 }
 

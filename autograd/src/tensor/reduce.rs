@@ -57,8 +57,8 @@ impl<E: Element> Tensor<E> {
             // The summed axes are innermost: each sum runs over neighbours.
             let length: usize = self.shape[trailing..].iter().product();
             let sum = |i| pairwise_sum(&self.data()[i * length..(i + 1) * length]);
-            return Ok(Tensor::from_parts(shape, (0..shape.elements()).map(sum).collect()));
+            return Ok(Tensor::collect(shape, (0..shape.elements()).map(sum)));
         }
-        Ok(self.sum_to(shape))
+        Ok(self.clone().sum_to(shape))
     }
 }

@@ -3,7 +3,7 @@
 //! A recurrent network reads a text one character at a time and learns to say which comes next.
 //! It knows nothing of words when it starts.
 
-use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -33,6 +33,8 @@ const SALT_ROAD: &str = include_str!("../../data/salt_road.txt");
 const SHARDS: usize = 2;
 /// How many characters of the held-out text are predicted to judge the model.
 const VALIDATION: usize = 50_000;
+/// How many steps a point of the loss curve stands for.
+const MEAN_OF: usize = 25;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum CellName {
@@ -77,8 +79,15 @@ struct Args {
     /// Save the trained model, as safetensors with PyTorch's names.
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
-    /// Do not train: load a model that was saved, and let it write.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["text", "save", "steps"])]
+    /// Keep the whole state of the training in this file, and go on from it if the file is there: the same command
+    /// again ends as if it had never been interrupted.
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    /// After how many steps the checkpoint is saved again.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = at_least_one, requires = "checkpoint")]
+    every: usize,
+    /// Do not train: load a model or a checkpoint that was saved, and let it write.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["text", "save", "steps", "checkpoint"])]
     load: Option<PathBuf>,
     /// What the written text continues; without it, the start of a line.
     #[arg(long)]
@@ -158,8 +167,15 @@ where
     let mut streams = Streams::new(train.to_vec(), args.streams, args.window)?;
     ensure!(held_out.len() > 1, "the text is too short to hold a part of it out");
     prompt(args, &vocabulary)?;
-    if let Some(path) = &args.save {
+    for path in [&args.save, &args.checkpoint].into_iter().flatten() {
         checkpoint::check_writable(path)?;
+    }
+    if let (Some(save), Some(checkpoint)) = (&args.save, &args.checkpoint) {
+        ensure!(
+            save != checkpoint,
+            "--save and --checkpoint are both {}; the model needs a file of its own",
+            save.display()
+        );
     }
     let figures = args.options.folder()?;
     println!("{} characters, {} different", ids.len(), vocabulary.len());
@@ -174,58 +190,72 @@ where
 
     // 3. A network that has learned nothing: every character is about as likely as any other.
     let mut rng = ChaCha8Rng::seed_from_u64(args.options.seed);
-    let mut model = LanguageModel::<C>::init::<f32>(vocabulary.len(), None, args.hidden, &mut rng);
-    let mut adam = Adam::new(args.lr);
-    println!("{} with {} units, {} parameters\n", C::NAME, args.hidden, model.count());
+    let model = LanguageModel::<C>::init::<f32>(vocabulary.len(), None, args.hidden, &mut rng);
+    let states = groups(args.streams).map(|rows| model.zero_states(rows.len())).collect();
+    let (adam, losses, judged) = (Adam::new(args.lr), Vec::new(), Vec::new());
+    let mut run = Run { done: 0, model, adam, states, rng, losses, judged };
+    println!("{} with {} units, {} parameters", C::NAME, args.hidden, run.model.count());
+
+    // Or one that has learned something already: then all stands where the checkpoint left it.
+    let options = options(args, C::NAME, &text);
+    if let Some(path) = args.checkpoint.as_deref().filter(|path| path.exists()) {
+        run.load(path, &options)?;
+        (0..run.done % streams.windows()).for_each(|_| drop(streams.next_window()));
+        println!("going on after step {} of {}", run.done, path.display());
+    }
+    println!();
 
     // 4. Read a window in every stream, compare, go back in time, take a step; again and again.
     let bar = lessons::progress::bar(args.steps as u64);
     let interrupted = on_interrupt()?;
-    let mut states = Vec::new();
-    let mut curve = Vec::new();
-    let mut judged = Vec::new();
-    let mut done = 0;
-    for step in 0..args.steps {
+    bar.set_position(run.done as u64);
+    for step in run.done..args.steps {
         let Window { inputs, targets, fresh } = streams.next_window();
         let shards = shards(&inputs, &targets, args.streams);
-        if fresh || states.is_empty() {
-            states = shards.iter().map(|shard| model.zero_states(shard.rows)).collect();
+        if fresh {
+            run.states = shards.iter().map(|shard| run.model.zero_states(shard.rows)).collect();
         }
         // Each group of streams on its own; the state goes on, the gradient stops: truncated BPTT.
         let found: Vec<_> = shards
             .par_iter()
-            .zip(&states)
-            .map(|(shard, states)| model.window_grad(&shard.inputs, &shard.targets, states, None))
+            .zip(&run.states)
+            .map(|(shard, states)| {
+                run.model.window_grad(&shard.inputs, &shard.targets, states, None)
+            })
             .collect::<Result<_, _>>()?;
-        let mut grads = model.zeros_like();
+        let mut grads = run.model.zeros_like();
         let mut loss = 0.0;
-        states.clear();
+        run.states.clear();
         for (shard, found) in shards.iter().zip(found) {
             let share = shard.rows as f32 / args.streams as f32;
             grads.add_assign(&found.grads.map(|gradient| gradient * f64::from(share)));
             loss += share * found.loss;
-            states.push(found.last_states);
+            run.states.push(found.last_states);
         }
         clip_grad_norm(&mut grads, args.clip)?;
-        *adam.lr() = args.lr * (1.0 - step as f64 / args.steps as f64);
-        adam.step(&mut model, &grads)?;
-
-        let bits = f64::from(loss) / std::f64::consts::LN_2;
-        curve.push((step as f64, bits));
-        bar.set_message(format!("{bits:.2} bits a character"));
+        *run.adam.lr() = args.lr * (1.0 - step as f64 / args.steps as f64);
+        run.adam.step(&mut run.model, &grads)?;
+        run.losses.push(loss);
+        run.done = step + 1;
+        bar.set_message(format!("{:.2} bits a character", bits(loss)));
         bar.inc(1);
-        done = step + 1;
 
         // 5. Five times on the way: how good is it, and what does it write?
-        if [1, args.steps / 20, args.steps / 5, args.steps / 2, args.steps].contains(&done) {
-            let bits = validate(&model, held_out)?;
-            judged.push((step as f64, bits));
-            let sample = write(&model, &vocabulary, &decoding, args)?;
+        if [1, args.steps / 20, args.steps / 5, args.steps / 2, args.steps].contains(&run.done) {
+            let bits = validate(&run.model, held_out)?;
+            run.judged.push((step, bits));
+            let sample = write(&run.model, &vocabulary, &decoding, args)?;
             bar.suspend(|| {
-                println!("--- step {done}: {bits:.3} bits on held-out text\n{sample}\n")
+                println!("--- step {}: {bits:.3} bits on held-out text\n{sample}\n", run.done)
             });
         }
-        if interrupted.load(Ordering::Relaxed) {
+        let stop = interrupted.load(Ordering::Relaxed);
+        if let Some(path) = &args.checkpoint
+            && (stop || run.done % args.every == 0 || run.done == args.steps)
+        {
+            run.save(path, &vocabulary, &options)?;
+        }
+        if stop {
             break;
         }
     }
@@ -233,23 +263,131 @@ where
 
     // 6. What was it worth?
     if let Some(path) = &args.save {
-        save(path, &model, &vocabulary)?;
+        model_alone(&run.model, &vocabulary)?.save(path)?;
         println!("saved to {}", path.display());
     }
-    if done < args.steps {
-        bail!("interrupted after {done} of {} steps", args.steps);
+    if run.done < args.steps {
+        bail!("interrupted after {} of {} steps", run.done, args.steps);
     }
     let figure = figures.join(format!("10_{}_loss.svg", C::NAME));
-    plot(&figure, C::NAME, &curve, &judged, &counted)?;
+    plot(&figure, C::NAME, &run, &counted)?;
     println!("loss curve in {}", figure.display());
     lessons::report::result("cell", C::NAME);
-    if let Some((_, bits)) = judged.last() {
+    if let Some((_, bits)) = run.judged.last() {
         lessons::report::result("bits", format!("{bits:.3}"));
     }
     for (order, bits) in (1..).zip(&counted) {
         lessons::report::result(&format!("bits_{order}gram"), format!("{bits:.3}"));
     }
     Ok(())
+}
+
+/// All that changes from step to step: what the next one depends on, and what was seen so far.
+struct Run<C: Cell> {
+    /// The steps taken. They say too where the streams are, and what the learning rate is.
+    done: usize,
+    model: LanguageModel<C, Tensor<f32>>,
+    /// With its running means.
+    adam: Adam<f32>,
+    /// The hidden states, one a layer, that each group of streams carries into its next window.
+    states: Vec<Vec<StateOf<C, Tensor<f32>>>>,
+    /// Nothing is drawn after the start; what would be drawn, as for dropout, would go on too.
+    rng: ChaCha8Rng,
+    /// The loss of each step, in nats a character.
+    losses: Vec<f32>,
+    /// Steps, and the bits a character on held-out text after them.
+    judged: Vec<(usize, f64)>,
+}
+
+impl<C: Cell> Run<C> {
+    /// Everything in one file, with the options and the vocabulary.
+    fn save(&self, path: &Path, vocabulary: &Vocabulary, options: &[Choice]) -> Result<()> {
+        let mut saved = model_alone(&self.model, vocabulary)?;
+        saved.insert_optimizer("optimizer", &self.adam, &self.model)?;
+        for (i, states) in self.states.iter().enumerate() {
+            for (layer, state) in states.iter().enumerate() {
+                saved.insert_params(&format!("training.states.{i}.{layer}"), state)?;
+            }
+        }
+        saved.insert_tensor("training.losses", Tensor::from(self.losses.clone()))?;
+        saved.insert_rng("training.rng", &self.rng);
+        saved.insert("training.done", self.done);
+        for (i, (step, bits)) in self.judged.iter().enumerate() {
+            saved.insert(&format!("training.judged.{i}.step"), step);
+            saved.insert(&format!("training.judged.{i}.bits"), bits);
+        }
+        saved.insert("training.judged", self.judged.len());
+        for (flag, value) in options {
+            saved.insert(&format!("option.{flag}"), value);
+        }
+        Ok(saved.save(path)?)
+    }
+
+    /// What [`save`](Self::save) wrote, if the options were the same.
+    fn load(&mut self, path: &Path, options: &[Choice]) -> Result<()> {
+        let mut saved = Checkpoint::load(path)?;
+        let mut different = Vec::new();
+        for (flag, value) in options {
+            let before = saved.metadata(&format!("option.{flag}"))?;
+            if before != value {
+                different.push(format!("--{flag} was {before} and is {value}"));
+            }
+        }
+        ensure!(
+            different.is_empty(),
+            "the run of the checkpoint {} had other options: {}; give the same, or another --checkpoint",
+            path.display(),
+            different.join(", ")
+        );
+
+        saved.take_optimizer("optimizer", &mut self.adam, &self.model)?;
+        for (i, states) in self.states.iter_mut().enumerate() {
+            for (layer, state) in states.iter_mut().enumerate() {
+                *state = saved.take_params(&format!("training.states.{i}.{layer}"), state)?;
+            }
+        }
+        let losses = saved.take_tensor("training.losses").context("no losses are in it")?;
+        self.losses = losses.data().to_vec();
+        self.rng = saved.rng("training.rng")?;
+        self.done = saved.parse("training.done")?;
+        ensure!(
+            self.losses.len() == self.done,
+            "the checkpoint {} has {} losses for {} steps; was it saved by this lesson?",
+            path.display(),
+            self.losses.len(),
+            self.done
+        );
+        for i in 0..saved.parse("training.judged")? {
+            let step = saved.parse(&format!("training.judged.{i}.step"))?;
+            self.judged.push((step, saved.parse(&format!("training.judged.{i}.bits"))?));
+        }
+        self.model = saved.into_params(&self.model)?;
+        Ok(())
+    }
+}
+
+/// A flag, and what was chosen.
+type Choice = (&'static str, String);
+
+/// What decides the numbers of a run. Threads, for one, do not.
+fn options(args: &Args, cell: &str, text: &str) -> Vec<Choice> {
+    let sum = crc32fast::hash(text.as_bytes());
+    vec![
+        ("cell", cell.to_string()),
+        ("text", format!("a text of {} bytes with the CRC-32 {sum:08x}", text.len())),
+        ("hidden", args.hidden.to_string()),
+        ("steps", args.steps.to_string()),
+        ("streams", args.streams.to_string()),
+        ("window", args.window.to_string()),
+        ("lr", args.lr.to_string()),
+        ("clip", args.clip.to_string()),
+        ("seed", args.options.seed.to_string()),
+    ]
+}
+
+/// Nats as bits.
+fn bits(nats: f32) -> f64 {
+    f64::from(nats) / std::f64::consts::LN_2
 }
 
 /// The rows of some streams of a window.
@@ -259,23 +397,23 @@ struct Shard {
     targets: Vec<usize>,
 }
 
-/// A window's streams in [`SHARDS`] groups of neighbours; fewer if there are not as many streams.
-fn shards(inputs: &[usize], targets: &[usize], streams: usize) -> Vec<Shard> {
+/// The streams in [`SHARDS`] groups of neighbours; fewer if there are not as many streams.
+fn groups(streams: usize) -> impl Iterator<Item = Range<usize>> {
     let size = streams.div_ceil(SHARDS);
-    let starts = (0..streams).step_by(size);
-    let part = |ids: &[usize], from: usize, to: usize| -> Vec<usize> {
-        ids.chunks(streams).flat_map(|row| &row[from..to]).copied().collect()
+    (0..streams).step_by(size).map(move |from| from..streams.min(from + size))
+}
+
+/// A window's streams in these groups.
+fn shards(inputs: &[usize], targets: &[usize], streams: usize) -> Vec<Shard> {
+    let part = |ids: &[usize], rows: &Range<usize>| -> Vec<usize> {
+        ids.chunks(streams).flat_map(|row| &row[rows.clone()]).copied().collect()
     };
-    starts
-        .map(|from| {
-            let to = streams.min(from + size);
-            Shard {
-                rows: to - from,
-                inputs: part(inputs, from, to),
-                targets: part(targets, from, to),
-            }
-        })
-        .collect()
+    let shard = |rows: Range<usize>| Shard {
+        inputs: part(inputs, &rows),
+        targets: part(targets, &rows),
+        rows: rows.len(),
+    };
+    groups(streams).map(shard).collect()
 }
 
 /// The mean of −log₂ p over a text, read from a state of zeros that is carried through.
@@ -325,21 +463,24 @@ fn prompt(args: &Args, vocabulary: &Vocabulary) -> Result<Vec<usize>> {
     }
 }
 
-/// The model and its vocabulary in one file.
-fn save<C: Cell>(
-    path: &Path,
+/// The model and its vocabulary, for a file of their own.
+fn model_alone<C: Cell>(
     model: &LanguageModel<C, Tensor<f32>>,
     vocabulary: &Vocabulary,
-) -> Result<()> {
-    let metadata = BTreeMap::from([
-        ("cell".to_string(), C::NAME.to_string()),
-        ("vocabulary".to_string(), vocabulary.symbols().iter().collect()),
-    ]);
-    Ok(checkpoint::save(path, model, &metadata)?)
+) -> Result<Checkpoint> {
+    let mut saved = Checkpoint::of(model)?;
+    saved.insert("cell", C::NAME);
+    saved.insert("vocabulary", vocabulary.symbols().iter().collect::<String>());
+    Ok(saved)
 }
 
-/// What [`save`] wrote.
-fn open<C: Cell>(checkpoint: Checkpoint) -> Result<(LanguageModel<C, Tensor<f32>>, Vocabulary)> {
+/// The model that was saved, alone or in the middle of a run.
+fn open<C: Cell>(
+    mut checkpoint: Checkpoint,
+) -> Result<(LanguageModel<C, Tensor<f32>>, Vocabulary)> {
+    for part in ["optimizer", "training"] {
+        checkpoint.take_tensors(part);
+    }
     let vocabulary =
         Vocabulary::from_symbols(checkpoint.metadata("vocabulary")?.chars().collect())?;
     let head =
@@ -364,22 +505,17 @@ fn on_interrupt() -> Result<Arc<AtomicBool>> {
     Ok(flag)
 }
 
-/// The loss while reading, the mean of 25 steps each, and on held-out text, beside the n-grams on the same.
-fn plot(
-    path: &Path,
-    cell: &str,
-    curve: &[(f64, f64)],
-    judged: &[(f64, f64)],
-    counted: &[f64],
-) -> Result<()> {
-    let mean = |part: &[(f64, f64)]| {
-        let n = part.len() as f64;
-        (part.iter().map(|p| p.0).sum::<f64>() / n, part.iter().map(|p| p.1).sum::<f64>() / n)
+/// The loss while reading, the mean of [`MEAN_OF`] steps each, and on held-out text, beside the n-grams on the same.
+fn plot<C: Cell>(path: &Path, cell: &str, run: &Run<C>, counted: &[f64]) -> Result<()> {
+    let mean = |(i, part): (usize, &[f32])| {
+        let steps = (i * MEAN_OF) as f64 + (part.len() - 1) as f64 / 2.0;
+        (steps, part.iter().map(|&loss| bits(loss)).sum::<f64>() / part.len() as f64)
     };
-    let read = curve.chunks(25).map(mean).collect();
+    let read = run.losses.chunks(MEAN_OF).enumerate().map(mean).collect();
+    let judged = run.judged.iter().map(|&(step, bits)| (step as f64, bits)).collect();
     let mut chart = LineChart::new("What a character model learns", "step", "bits a character");
     chart.series.push(Series::new(&format!("{cell}, while reading"), read));
-    chart.series.push(Series::new(&format!("{cell}, held out"), judged.to_vec()));
+    chart.series.push(Series::new(&format!("{cell}, held out"), judged));
     for (order, &bits) in (1..).zip(counted) {
         chart.baseline(&format!("{order}-gram, held out"), bits);
     }

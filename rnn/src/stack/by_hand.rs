@@ -11,7 +11,7 @@ use crate::cell::{Cell, StateOf};
 use crate::noise::Noise;
 use crate::numbers::Numbers;
 use crate::seq::Seq;
-use crate::unroll::{BpttRows, Passed, Trace, bptt_along, like, unroll_along};
+use crate::unroll::{BpttRows, Passed, Trace, bptt_along, each_step, like, unroll_along};
 
 /// All that happened in a forward pass by hand.
 pub struct StackTrace<C: Cell, E: Element> {
@@ -115,13 +115,17 @@ impl<C: Cell, E: Element> Stack<C, Tensor<E>> {
                 let arrangement = xs.arrangement();
                 let d_last = d_last.map(|d| d[index].map(|s| in_order_of(&arrangement, s)));
                 let passed = Passed { xs, walk, states, saved };
+                let params = &self.cells[index];
+                let mut grads = params.zeros_like();
+                let d_output = arrangement.filled(d_each[d].clone());
+                let d_output = each_step(&d_output);
                 let back =
-                    bptt_along::<C, E>(&self.cells[index], passed, &d_each[d], d_last.as_ref());
+                    bptt_along::<C, E>(params, passed, d_output, d_last.as_ref(), &mut grads);
                 d_xs = Some(match d_xs {
                     Some(sum) => sum + back.d_xs.rows(),
                     None => back.d_xs.rows().clone(),
                 });
-                found.push(back);
+                found.push((grads, back));
             }
             d_rows = d_xs.expect("at least one direction");
         }
@@ -132,7 +136,7 @@ impl<C: Cell, E: Element> Stack<C, Tensor<E>> {
             d_initial: Vec::with_capacity(found.len()),
             delta_norms: Vec::with_capacity(found.len()),
         };
-        for BpttRows { grads, d_initial, delta_norms, .. } in found.into_iter().rev() {
+        for (grads, BpttRows { d_initial, delta_norms, .. }) in found.into_iter().rev() {
             bptt.grads.cells.push(grads);
             bptt.d_initial.push(d_initial.map(|s| back_in_order(&arrangement, s)));
             bptt.delta_norms.push(delta_norms);

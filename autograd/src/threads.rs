@@ -1,0 +1,63 @@
+//! Large work on several threads, by the `rayon` crate.
+//!
+//! Work is cut into pieces whose size depends on the work alone, and each piece is done by one thread from
+//! its beginning to its end. So the same bytes come out for any number of threads, and without any.
+//!
+//! Rayon's current pool decides how many threads there are: all cores, unless the program built its own. Without
+//! the feature `threads` the pieces are done one after the other, and rayon is not compiled.
+
+/// From how many floating-point operations on a piece is worth handing to another thread: about 0.1 ms
+/// of work, against a few microseconds to hand it over.
+pub(crate) const PIECE: usize = 10_000_000;
+
+/// Calls `f` with the number of each piece of `length` entries, and the piece; the last may be shorter.
+pub(crate) fn for_each_piece<T: Send>(
+    data: &mut [T],
+    length: usize,
+    f: impl Fn(usize, &mut [T]) + Send + Sync,
+) {
+    if data.len() <= length {
+        return f(0, data);
+    }
+    #[cfg(feature = "threads")]
+    {
+        use rayon::prelude::*;
+        data.par_chunks_mut(length).enumerate().for_each(|(i, piece)| f(i, piece));
+    }
+    #[cfg(not(feature = "threads"))]
+    data.chunks_mut(length).enumerate().for_each(|(i, piece)| f(i, piece));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_piece_is_seen_once_with_its_number() {
+        let mut numbers = [9; 7];
+        for_each_piece(&mut numbers, 3, |i, piece| piece.iter_mut().for_each(|x| *x += i));
+        assert_eq!(numbers, [9, 9, 9, 10, 10, 10, 11]);
+        for_each_piece(&mut [(); 0], 3, |i, piece| assert_eq!((i, piece.len()), (0, 0)));
+    }
+
+    #[cfg(feature = "threads")]
+    #[test]
+    fn several_threads_take_part() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        use std::time::{Duration, Instant};
+
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build();
+        let at_work = AtomicUsize::new(0);
+        let start = Instant::now();
+        // Each piece waits until the other one has begun.
+        pool.expect("two threads can be started").install(|| {
+            for_each_piece(&mut [0; 2], 1, |_, _| {
+                at_work.fetch_add(1, Ordering::SeqCst);
+                while at_work.load(Ordering::SeqCst) < 2 {
+                    assert!(start.elapsed() < Duration::from_secs(60), "one after the other");
+                    std::thread::yield_now();
+                }
+            });
+        });
+    }
+}
