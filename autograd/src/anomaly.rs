@@ -18,6 +18,7 @@ use std::panic::Location;
 
 use crate::element::Element;
 use crate::error::expect;
+use crate::ops::Contribution;
 use crate::tape::{Node, Var, backward};
 use crate::tensor::Tensor;
 
@@ -111,7 +112,7 @@ pub fn find_anomaly<E: Element>(loss: Var<'_, E>) -> Option<Anomaly> {
     );
     let mut found = None;
     let seed = Tensor::ones(loss.shape());
-    let walked = backward(&nodes, last, seed, &mut |i, input, contribution| {
+    let mut watch = |i: usize, input: usize, contribution: &Contribution<E>| {
         if found.is_none() {
             let shape = nodes[nodes[i].inputs[input] as usize].value.shape();
             let gradient = contribution.clone().into_dense(shape);
@@ -120,8 +121,8 @@ pub fn find_anomaly<E: Element>(loss: Var<'_, E>) -> Option<Anomaly> {
                 found = Some(report(&nodes, i, direction, shape.to_vec(), index, value));
             }
         }
-    });
-    expect(walked);
+    };
+    expect(backward(&nodes, last, seed, Some(&mut watch)));
     found
 }
 

@@ -10,11 +10,24 @@
 //! ```
 //!
 //! So the memory that waits is bounded by the peak of what was in use; [`release`](crate::tensor::release) gives it back. `f32` and `f64`
-//! are kept, other elements are not.
+//! are kept, other elements are not. The reference count is that of the `triomphe` crate: without weak references, to ask
+//! whether a block is shared is one load.
 
 use std::cell::RefCell;
-use std::sync::Arc;
 use std::thread::LocalKey;
+
+use triomphe::Arc;
+
+use crate::shape::Shape;
+
+/// Numbers, and the shape they were made for.
+#[derive(Debug)]
+pub struct Block<E> {
+    pub(crate) numbers: Vec<E>,
+    pub(crate) shape: Shape,
+    /// The number of its size, if it may wait.
+    size: Option<usize>,
+}
 
 /// The blocks of one type of number that wait on one thread.
 #[derive(Debug)]
@@ -25,7 +38,7 @@ pub struct Blocks<E> {
 /// The blocks of one size.
 #[derive(Debug)]
 struct Size<E> {
-    waiting: Vec<Arc<Vec<E>>>,
+    waiting: Vec<Arc<Block<E>>>,
     /// How many were taken and did not come back yet.
     in_use: usize,
 }
@@ -33,26 +46,35 @@ struct Size<E> {
 /// The blocks of a type, one collection a thread.
 pub type PerThread<E> = LocalKey<RefCell<Blocks<E>>>;
 
+impl<E> Block<E> {
+    /// A block that does not wait for another use: its numbers come from elsewhere.
+    pub(crate) fn of(numbers: Vec<E>, shape: Shape) -> Self {
+        Self { numbers, shape, size: None }
+    }
+}
+
 impl<E> Blocks<E> {
     pub(crate) const fn new() -> Self {
         Self { sizes: Vec::new() }
     }
 
     /// An empty block with room for `length` numbers, which nobody else holds.
-    pub(crate) fn take(&mut self, length: usize) -> Arc<Vec<E>> {
+    pub(crate) fn take(&mut self, length: usize) -> Arc<Block<E>> {
         let (number, capacity) = size(length);
-        while self.sizes.len() <= number {
-            self.sizes.push(Size { waiting: Vec::new(), in_use: 0 });
+        if self.sizes.len() <= number {
+            self.sizes.resize_with(number + 1, || Size { waiting: Vec::new(), in_use: 0 });
         }
         let size = &mut self.sizes[number];
         size.in_use += 1;
-        size.waiting.pop().unwrap_or_else(|| Arc::new(Vec::with_capacity(capacity)))
+        size.waiting.pop().unwrap_or_else(|| {
+            let numbers = Vec::with_capacity(capacity);
+            Arc::new(Block { numbers, shape: Shape::SCALAR, size: Some(number) })
+        })
     }
 
     /// Keeps a block that nobody else holds, if there is a use for it.
-    pub(crate) fn give(&mut self, block: Arc<Vec<E>>) {
-        let (number, capacity) = size(block.capacity());
-        if block.capacity() == capacity
+    pub(crate) fn give(&mut self, block: Arc<Block<E>>) {
+        if let Some(number) = block.size
             && let Some(size) = self.sizes.get_mut(number)
             && size.in_use > 0
         {
@@ -95,8 +117,9 @@ mod tests {
         let a = blocks.take(97);
         assert_eq!(Arc::as_ptr(&a), address);
         blocks.give(a);
-        let from_elsewhere = Arc::new(Vec::with_capacity(size(100).1));
-        blocks.give(from_elsewhere);
+        let mut of_another_thread = Blocks::new();
+        blocks.give(of_another_thread.take(100));
+        blocks.give(Arc::new(Block::of(vec![0.0; 100], Shape::SCALAR)));
         assert_eq!(blocks.sizes[size(100).0].waiting.len(), 1);
     }
 }

@@ -327,10 +327,7 @@ impl<E: Element> Tape<E> {
             let (from, to) = (seed.shape().to_vec(), shape.to_vec());
             return Err(Error::Reshape { op: "backward", from, to });
         }
-        Ok(Gradients {
-            grads: backward(&nodes, output.index() as usize, seed, &mut |_, _, _| {})?,
-            id: self.id,
-        })
+        Ok(Gradients { grads: backward(&nodes, output.index() as usize, seed, None)?, id: self.id })
     }
 
     pub(crate) fn nodes(&self) -> Ref<'_, Vec<Node<E>>> {
@@ -344,15 +341,15 @@ impl<E: Element> Tape<E> {
     }
 }
 
+/// Sees each contribution as it is handed on: the op's node, the number of its input, and the contribution.
+pub(crate) type Watch<'a, E> = &'a mut dyn FnMut(usize, usize, &Contribution<E>);
+
 /// The reverse sweep: from `last` to the first node, every op hands on what it got.
-///
-/// `watch` sees each contribution as it is handed on: the op's node, the number of its input, and the
-/// contribution.
 pub(crate) fn backward<E: Element>(
     nodes: &[Node<E>],
     last: usize,
     seed: Tensor<E>,
-    watch: &mut dyn FnMut(usize, usize, &Contribution<E>),
+    mut watch: Option<Watch<'_, E>>,
 ) -> Result<Vec<Option<Tensor<E>>>, Error> {
     let mut wrong = None;
     let mut grads: Vec<Option<Tensor<E>>> = vec![None; nodes.len()];
@@ -366,14 +363,16 @@ pub(crate) fn backward<E: Element>(
         };
         op.pull(At { nodes, node: i, d_outputs }, &mut |k, contribution| {
             let input = node.inputs[k] as usize;
-            let shape = nodes[input].value.shape_value();
+            let shape = nodes[input].value.dims();
             match &contribution {
-                Contribution::Dense(dx) if dx.shape_value() != shape => {
+                Contribution::Dense(dx) if dx.dims() != shape => {
                     let (expected, found) = (shape.to_vec(), dx.shape().to_vec());
                     wrong = Some(Error::Contribution { op: node.name, input: k, expected, found });
                 }
                 _ if nodes[input].needs_grad => {
-                    watch(i, k, &contribution);
+                    if let Some(watch) = &mut watch {
+                        watch(i, k, &contribution);
+                    }
                     add(&mut before[input], shape, contribution);
                 }
                 _ => {}
@@ -388,10 +387,11 @@ pub(crate) fn backward<E: Element>(
 
 /// Adds a contribution to a gradient: the only place where gradients are added. A first dense one is
 /// taken as it is.
-fn add<E: Element>(gradient: &mut Option<Tensor<E>>, shape: Shape, contribution: Contribution<E>) {
-    match gradient {
-        Some(sum) => contribution.add_to(sum),
-        None => *gradient = Some(contribution.into_dense(&shape)),
+fn add<E: Element>(gradient: &mut Option<Tensor<E>>, shape: &Shape, contribution: Contribution<E>) {
+    match (gradient, contribution) {
+        (Some(sum), contribution) => contribution.add_to(sum),
+        (empty, Contribution::Dense(dx)) => *empty = Some(dx),
+        (empty, contribution) => *empty = Some(contribution.into_dense(shape)),
     }
 }
 

@@ -20,8 +20,9 @@ mod conv;
 mod pool;
 
 use std::fmt;
+use std::sync::Arc;
 
-use block::Block;
+use block::Shared;
 pub use block::release;
 pub(crate) use conv::Convolution;
 pub use mask::Mask;
@@ -44,7 +45,14 @@ use crate::shape::Shape;
 /// ```
 #[derive(Clone)]
 pub struct Tensor<E: Element> {
-    numbers: Block<E>,
+    shared: Shared<E>,
+    /// What part of the block this is, if it is not the block as it was made. So a tensor is two pointers, and quick to
+    /// hand on.
+    view: Option<Arc<View>>,
+}
+
+/// A part of a block, or all of it in another shape.
+struct View {
     start: usize,
     shape: Shape,
 }
@@ -72,13 +80,12 @@ impl<E: Element> Tensor<E> {
     /// The tensor whose numbers are known to fill the shape.
     pub(crate) fn from_parts(shape: Shape, data: Vec<E>) -> Self {
         debug_assert_eq!(shape.elements(), data.len());
-        Self { numbers: Block::new(data), start: 0, shape }
+        Self { shared: Shared::new(shape, data), view: None }
     }
 
     /// The tensor whose numbers `fill` appends to an empty block that has room for them.
     pub(crate) fn build(shape: Shape, fill: impl FnOnce(&mut Vec<E>)) -> Self {
-        let numbers = Block::filled(shape.elements(), fill);
-        Self { numbers, start: 0, shape }
+        Self { shared: Shared::build(shape, fill), view: None }
     }
 
     /// The tensor of these numbers, which fill the shape.
@@ -131,34 +138,54 @@ impl<E: Element> Tensor<E> {
     }
 
     /// The length of each axis.
+    #[inline]
     pub fn shape(&self) -> &[usize] {
-        &self.shape
+        self.dims()
+    }
+
+    /// The shape, without a copy.
+    #[inline]
+    pub(crate) fn dims(&self) -> &Shape {
+        match &self.view {
+            None => &self.shared.block().shape,
+            Some(view) => &view.shape,
+        }
+    }
+
+    /// The place of the first number in the block.
+    fn start(&self) -> usize {
+        self.view.as_ref().map_or(0, |view| view.start)
     }
 
     /// The shape as the small `Copy` value that operations work with.
+    #[inline]
     pub fn shape_value(&self) -> Shape {
-        self.shape
+        *self.dims()
     }
 
     /// The number of elements.
     pub fn elements(&self) -> usize {
-        self.shape.elements()
+        self.dims().elements()
     }
 
     /// The numbers in row-major order.
     pub fn data(&self) -> &[E] {
-        &self.numbers.numbers()[self.start..self.start + self.elements()]
+        let numbers = &self.shared.block().numbers;
+        match &self.view {
+            None => numbers,
+            Some(view) => &numbers[view.start..view.start + view.shape.elements()],
+        }
     }
 
     /// The numbers, to write to. Copies first if another tensor shares them.
     pub fn data_mut(&mut self) -> &mut [E] {
-        let elements = self.elements();
-        if self.numbers.own().is_none() {
-            *self = Self::build(self.shape, |numbers| numbers.extend_from_slice(self.data()));
+        if self.shared.own().is_none() {
+            *self =
+                Self::build(self.shape_value(), |numbers| numbers.extend_from_slice(self.data()));
         }
-        let start = self.start;
-        let numbers = self.numbers.own().expect("the block is this tensor's alone");
-        &mut numbers[start..start + elements]
+        let (start, elements) = (self.start(), self.elements());
+        let block = self.shared.own().expect("the block is this tensor's alone");
+        &mut block.numbers[start..start + elements]
     }
 
     /// The number at this index, one coordinate an axis.
@@ -168,10 +195,10 @@ impl<E: Element> Tensor<E> {
     /// If the index has another number of coordinates than the shape, or lies outside of it.
     #[track_caller]
     pub fn at(&self, index: &[usize]) -> E {
-        let inside = index.len() == self.shape.len()
-            && index.iter().zip(self.shape.iter()).all(|(i, length)| i < length);
-        assert!(inside, "at: {index:?} is not an index of {}", self.shape);
-        let strides = self.shape.strides();
+        let inside = index.len() == self.dims().len()
+            && index.iter().zip(self.dims().iter()).all(|(i, length)| i < length);
+        assert!(inside, "at: {index:?} is not an index of {}", self.dims());
+        let strides = self.dims().strides();
         self.data()[index.iter().zip(strides).map(|(i, stride)| i * stride).sum::<usize>()]
     }
 
@@ -182,7 +209,7 @@ impl<E: Element> Tensor<E> {
     /// If there are more or none.
     #[track_caller]
     pub fn item(&self) -> E {
-        assert_eq!(self.elements(), 1, "item: {} does not hold one number", self.shape);
+        assert_eq!(self.elements(), 1, "item: {} does not hold one number", self.dims());
         self.data()[0]
     }
 
@@ -200,26 +227,31 @@ impl<E: Element> Tensor<E> {
     pub fn try_reshape(&self, shape: &[usize]) -> Result<Self, Error> {
         let lengths = Shape::new("reshape", shape)?;
         if lengths.elements() != self.elements() {
-            let (from, to) = (self.shape.to_vec(), shape.to_vec());
+            let (from, to) = (self.dims().to_vec(), shape.to_vec());
             return Err(Error::Reshape { op: "reshape", from, to });
         }
-        Ok(self.with_shape(lengths))
+        Ok(self.clone().with_shape(lengths))
     }
 
     /// The same numbers in a shape known to hold as many.
-    pub(crate) fn with_shape(&self, shape: Shape) -> Self {
+    pub(crate) fn with_shape(mut self, shape: Shape) -> Self {
         debug_assert_eq!(shape.elements(), self.elements());
-        Self { shape, ..self.clone() }
+        if *self.dims() == shape {
+            return self;
+        }
+        match (self.shared.own(), &self.view) {
+            (Some(block), None) => block.shape = shape,
+            _ => self.view = Some(Arc::new(View { start: self.start(), shape })),
+        }
+        self
     }
 
     /// The rows `start..start + length` of the first axis, without a copy.
     pub(crate) fn first_axis_view(&self, start: usize, length: usize) -> Self {
-        let row: usize = self.shape[1..].iter().product();
-        Self {
-            numbers: self.numbers.clone(),
-            start: self.start + start * row,
-            shape: self.shape.with(0, length),
-        }
+        let row: usize = self.shape()[1..].iter().product();
+        let shape = self.dims().with(0, length);
+        let view = View { start: self.start() + start * row, shape };
+        Self { shared: self.shared.clone(), view: Some(Arc::new(view)) }
     }
 
     /// The same values as another element type; derivatives start at zero.
@@ -265,13 +297,13 @@ impl<E: Element> From<Vec<E>> for Tensor<E> {
 /// Equal shape and equal numbers.
 impl<E: Element> PartialEq for Tensor<E> {
     fn eq(&self, other: &Self) -> bool {
-        self.shape == other.shape && self.data() == other.data()
+        self.dims() == other.dims() && self.data() == other.data()
     }
 }
 
 /// Shape, then numbers: `[2, 2] [1.0, 2.0, 3.0, 4.0]`.
 impl<E: Element> fmt::Debug for Tensor<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {:?}", self.shape, self.data())
+        write!(f, "{} {:?}", self.dims(), self.data())
     }
 }

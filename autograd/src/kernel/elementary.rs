@@ -21,7 +21,7 @@ macro_rules! elementary {
     (
         $module:ident: $float:ident, $int:ident, $bits:ident,
         mantissa $mantissa:literal, bias $bias:literal,
-        ln2 $ln2_high:literal + $ln2_low:literal,
+        ln2 $ln2_high:expr, rest $ln2_low:expr,
         exp_from $lowest:literal to $highest:literal, one_from $one:literal,
         taylor [$($coefficient:expr),+]
     ) => {
@@ -41,8 +41,8 @@ macro_rules! elementary {
                 const ROUND: $float = 1.5 * (1_u64 << $mantissa) as $float;
                 let rounded = mul_add::<FUSED>(x, std::$float::consts::LOG2_E, ROUND);
                 let n = rounded - ROUND;
-                let r = mul_add::<FUSED>(n, -$ln2_high, x);
-                let r = mul_add::<FUSED>(n, -$ln2_low, r);
+                let r = mul_add::<FUSED>(n, -($ln2_high), x);
+                let r = mul_add::<FUSED>(n, -($ln2_low), r);
                 // r + r²/2! + r³/3! + …, from the last term on
                 let mut p = 0.0;
                 $(p = mul_add::<FUSED>(p, r, $coefficient);)+
@@ -119,14 +119,14 @@ macro_rules! elementary {
 // 1/k! from the last term of the polynomial down to 1/2.
 elementary! {
     single: f32, i32, u32, mantissa 23, bias 127,
-    ln2 0.693_359_375 + -2.121_944_4e-4,
+    ln2 355.0 / 512.0, rest -2.121_944_4e-4,
     exp_from -104.0 to 89.0, one_from 10.0,
     taylor [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5]
 }
 
 elementary! {
     double: f64, i64, u64, mantissa 52, bias 1023,
-    ln2 0.693_147_180_369_123_8 + 1.908_214_929_270_587_7e-10,
+    ln2 0.693_147_180_369_123_8, rest 1.908_214_929_270_587_7e-10,
     exp_from -746.0 to 710.0, one_from 20.0,
     taylor [
         1.0 / 6_227_020_800.0, 1.0 / 479_001_600.0, 1.0 / 39_916_800.0, 1.0 / 3_628_800.0,

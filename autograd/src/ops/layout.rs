@@ -43,7 +43,7 @@ impl<E: Element> Op<E, 1> for Reshape {
     }
 
     fn vjp(&self, [x]: [&Tensor<E>; 1], _y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 1] {
-        [dy.with_shape(x.shape_value()).into()]
+        [dy.clone().with_shape(x.shape_value()).into()]
     }
 }
 

@@ -377,7 +377,7 @@ fn spread<E: Element>(reduced: &Tensor<E>, x: &Tensor<E>, axes: &[usize]) -> Ten
     for &axis in axes {
         kept = kept.with(axis, 1);
     }
-    reduced.with_shape(kept).broadcast_to(x.shape())
+    reduced.clone().with_shape(kept).broadcast_to(x.shape())
 }
 
 /// A tensor without empty axes, in which any two elements are at least 0.05 apart.

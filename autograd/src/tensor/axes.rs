@@ -27,18 +27,18 @@ impl<E: Element> Tensor<E> {
 
     /// The axes in another order, or why that is none.
     pub fn try_permute(&self, axes: &[usize]) -> Result<Self, Error> {
-        let rank = self.shape.len();
+        let rank = self.shape_value().len();
         let once = |axis| axes.iter().filter(|&&other| other == axis).count() == 1;
         if axes.len() != rank || !(0..rank).all(once) {
-            return Err(Error::Permute { axes: axes.to_vec(), shape: self.shape.to_vec() });
+            return Err(Error::Permute { axes: axes.to_vec(), shape: self.shape_value().to_vec() });
         }
         if axes.is_sorted() {
             return Ok(self.clone());
         }
-        let own = self.shape.strides();
-        let (mut shape, mut steps) = (self.shape, [0; MAX_RANK]);
+        let own = self.shape_value().strides();
+        let (mut shape, mut steps) = (self.shape_value(), [0; MAX_RANK]);
         for (place, &axis) in axes.iter().enumerate() {
-            shape = shape.with(place, self.shape[axis]);
+            shape = shape.with(place, self.shape_value()[axis]);
             steps[place] = own[axis];
         }
         let source = self.data();
@@ -63,7 +63,7 @@ impl<E: Element> Tensor<E> {
 
     /// Two axes exchanged, or which of them does not exist.
     pub fn try_transpose(&self, a: usize, b: usize) -> Result<Self, Error> {
-        self.try_permute(&self.shape.exchanged(a, b)?)
+        self.try_permute(&self.shape_value().exchanged(a, b)?)
     }
 
     /// The order along these axes turned around.
@@ -78,12 +78,12 @@ impl<E: Element> Tensor<E> {
 
     /// The order along these axes turned around, or which axis does not exist or is given twice.
     pub fn try_flip(&self, axes: &[usize]) -> Result<Self, Error> {
-        self.shape.reduced("flip", axes)?; // for its check of the axes
+        self.shape_value().reduced("flip", axes)?; // for its check of the axes
         let mut flipped = self.clone();
         for &axis in axes {
-            let [outer, length, inner] = self.shape.around(axis);
+            let [outer, length, inner] = self.shape_value().around(axis);
             let source = flipped.data();
-            flipped = Tensor::build(self.shape, |numbers| {
+            flipped = Tensor::build(self.shape_value(), |numbers| {
                 for block in 0..outer {
                     for i in (0..length).rev() {
                         numbers.extend_from_slice(&source[(block * length + i) * inner..][..inner]);
@@ -106,7 +106,7 @@ impl<E: Element> Tensor<E> {
 
     /// Parts of these sizes along `axis`, or why it does not split so.
     pub fn try_split(&self, axis: usize, sizes: &[usize]) -> Result<Vec<Self>, Error> {
-        let starts = self.shape.split(axis, sizes)?;
+        let starts = self.shape_value().split(axis, sizes)?;
         let parts = starts.into_iter().zip(sizes);
         parts.map(|(start, size)| self.try_slice(axis, start, start + size)).collect()
     }

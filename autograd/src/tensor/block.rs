@@ -1,58 +1,60 @@
 //! What a tensor's numbers live in: shared, and used again when the last tensor is gone.
 
-use std::sync::Arc;
+use triomphe::Arc;
 
-use crate::blocks::Blocks;
+use crate::blocks::{Block, Blocks};
 use crate::element::Element;
+use crate::shape::Shape;
 
-/// Numbers that tensors share. The last one to go gives them up to be used again.
+/// A block that tensors share. The last one to go gives it up to be used again.
 #[derive(Clone)]
-pub(super) struct Block<E: Element>(Option<Arc<Vec<E>>>);
+pub(super) struct Shared<E: Element>(Option<Arc<Block<E>>>);
 
-impl<E: Element> Block<E> {
-    pub(super) fn new(numbers: Vec<E>) -> Self {
-        Self(Some(Arc::new(numbers)))
+impl<E: Element> Shared<E> {
+    pub(super) fn new(shape: Shape, numbers: Vec<E>) -> Self {
+        Self(Some(Arc::new(Block::of(numbers, shape))))
     }
 
-    /// A block of `length` numbers, which `fill` appends to an empty one with room for them.
-    pub(super) fn filled(length: usize, fill: impl FnOnce(&mut Vec<E>)) -> Self {
-        let mut block = take(length);
-        let numbers = Arc::get_mut(&mut block).expect("a block that was taken is nobody else's");
-        numbers.clear();
-        fill(numbers);
-        debug_assert_eq!(length, numbers.len());
-        Self(Some(block))
+    /// A block of this shape, whose numbers `fill` appends to an empty one with room for them.
+    pub(super) fn build(shape: Shape, fill: impl FnOnce(&mut Vec<E>)) -> Self {
+        let mut shared = take(shape.elements());
+        let block = Arc::get_mut(&mut shared).expect("a block that was taken is nobody else's");
+        block.shape = shape;
+        block.numbers.clear();
+        fill(&mut block.numbers);
+        debug_assert_eq!(shape.elements(), block.numbers.len());
+        Self(Some(shared))
     }
 
-    pub(super) fn numbers(&self) -> &[E] {
+    pub(super) fn block(&self) -> &Block<E> {
         self.0.as_ref().expect("a block is given up only when it is dropped")
     }
 
-    /// The numbers to write to, if no other tensor shares them.
-    pub(super) fn own(&mut self) -> Option<&mut Vec<E>> {
+    /// The block to write to, if no other tensor shares it.
+    pub(super) fn own(&mut self) -> Option<&mut Block<E>> {
         self.0.as_mut().and_then(Arc::get_mut)
     }
 }
 
-impl<E: Element> Drop for Block<E> {
+impl<E: Element> Drop for Shared<E> {
     fn drop(&mut self) {
-        if let Some(numbers) = self.0.take() {
-            give(numbers);
+        if let Some(block) = self.0.take() {
+            give(block);
         }
     }
 }
 
 /// A block: one that waited, or a new one.
-fn take<E: Element>(length: usize) -> Arc<Vec<E>> {
+fn take<E: Element>(length: usize) -> Arc<Block<E>> {
     let kept = E::blocks().and_then(|blocks| {
         blocks.try_with(|blocks| blocks.borrow_mut().take(length)).ok() // no more while the thread ends
     });
-    kept.unwrap_or_else(|| Arc::new(Vec::with_capacity(length)))
+    kept.unwrap_or_else(|| Arc::new(Block::of(Vec::with_capacity(length), Shape::SCALAR)))
 }
 
 /// Gives up a block. It is kept if this was its last holder.
-fn give<E: Element>(block: Arc<Vec<E>>) {
-    if Arc::strong_count(&block) == 1
+fn give<E: Element>(block: Arc<Block<E>>) {
+    if block.is_unique()
         && let Some(blocks) = E::blocks()
     {
         let _ = blocks.try_with(|blocks| blocks.borrow_mut().give(block));

@@ -10,12 +10,12 @@ use crate::shape::Shape;
 impl<E: Element> Tensor<E> {
     /// `f` of each number.
     pub fn map<F: Element>(&self, f: impl Fn(E) -> F) -> Tensor<F> {
-        Tensor::collect(self.shape, self.data().iter().map(|&x| f(x)))
+        Tensor::collect(self.shape_value(), self.data().iter().map(|&x| f(x)))
     }
 
     /// A copy in which `f` has changed all numbers at once.
     fn map_all(&self, f: impl FnOnce(&mut [E])) -> Self {
-        Tensor::build(self.shape, |numbers| {
+        Tensor::build(self.shape_value(), |numbers| {
             numbers.extend_from_slice(self.data());
             f(numbers);
         })
@@ -58,13 +58,13 @@ impl<E: Element> Tensor<E> {
         f: impl Fn(E, F) -> G,
     ) -> Result<Tensor<G>, Error> {
         let (a, b) = (self.data(), other.data());
-        if self.shape == other.shape {
+        if self.dims() == other.dims() {
             let pairs = a.iter().zip(b);
-            return Ok(Tensor::collect(self.shape, pairs.map(|(&x, &y)| f(x, y))));
+            return Ok(Tensor::collect(self.shape_value(), pairs.map(|(&x, &y)| f(x, y))));
         }
-        let shape = Shape::broadcast(op, self.shape, other.shape)?;
-        let steps_a = self.shape.strides_within(&shape);
-        let steps_b = other.shape.strides_within(&shape);
+        let shape = Shape::broadcast(op, self.shape_value(), other.shape_value())?;
+        let steps_a = self.shape_value().strides_within(&shape);
+        let steps_b = other.shape_value().strides_within(&shape);
         let last = shape.len() - 1; // both without axes would have been equal shapes
         let (length, step_a, step_b) = (shape[last], steps_a[last], steps_b[last]);
         Ok(Tensor::build(shape, |numbers| {
@@ -98,14 +98,14 @@ impl<E: Element> Tensor<E> {
     pub fn broadcast_to(&self, shape: &[usize]) -> Self {
         let target = expect(Shape::new("broadcast_to", shape));
         assert!(
-            Shape::broadcast("broadcast_to", self.shape, target) == Ok(target),
+            Shape::broadcast("broadcast_to", self.shape_value(), target) == Ok(target),
             "broadcast_to: {} does not broadcast to {target}",
-            self.shape
+            self.shape_value()
         );
-        if self.shape == target {
+        if self.shape_value() == target {
             return self.clone();
         }
-        Tensor::build(target, |numbers| self.shape.repeat(self.data(), &target, numbers))
+        Tensor::build(target, |numbers| self.shape_value().repeat(self.data(), &target, numbers))
     }
 
     /// The inverse of broadcasting: sums over the axes along which `shape` was repeated to give
@@ -117,16 +117,16 @@ impl<E: Element> Tensor<E> {
     ///
     /// Every op that broadcasts uses this one function for its gradient.
     pub fn sum_to(self, shape: Shape) -> Self {
-        if self.shape == shape {
+        if *self.dims() == shape {
             return self;
         }
         let mut summed = Tensor::filled(shape, E::ZERO);
         let sums = summed.data_mut();
-        let target = shape.strides_within(&self.shape);
+        let target = shape.strides_within(&self.shape_value());
         let source = self.data();
-        let last = self.shape.len() - 1;
-        let length = self.shape[last];
-        self.shape.for_each_row(&self.shape.strides(), &target, |at, into| {
+        let last = self.shape_value().len() - 1;
+        let length = self.shape_value()[last];
+        self.shape_value().for_each_row(&self.shape_value().strides(), &target, |at, into| {
             let row = &source[at..at + length];
             if target[last] == 0 {
                 sums[into] += row.iter().copied().sum();

@@ -37,8 +37,8 @@ impl<E: Element> Tensor<E> {
 
     /// The entries of `axis` with these ids, or which id is none.
     pub fn try_gather(&self, axis: usize, ids: &[usize]) -> Result<Self, Error> {
-        let shape = self.shape.resized("gather", axis, ids.len())?;
-        let [outer, length, inner] = self.shape.around(axis);
+        let shape = self.shape_value().resized("gather", axis, ids.len())?;
+        let [outer, length, inner] = self.shape_value().around(axis);
         check_ids("gather", ids, length)?;
         Ok(Tensor::build(shape, |numbers| {
             for block in 0..outer {
@@ -64,11 +64,11 @@ impl<E: Element> Tensor<E> {
 
     /// As [`scatter_add`](Self::scatter_add), or why the ids do not fit.
     pub fn try_scatter_add(&self, axis: usize, ids: &[usize], size: usize) -> Result<Self, Error> {
-        let shape = self.shape.resized("scatter_add", axis, size)?;
-        let [outer, length, inner] = self.shape.around(axis);
+        let shape = self.shape_value().resized("scatter_add", axis, size)?;
+        let [outer, length, inner] = self.shape_value().around(axis);
         if ids.len() != length {
             let advice = "give one id for each index of the axis";
-            return Err(count_error("scatter_add", ids, axis, self.shape, advice));
+            return Err(count_error("scatter_add", ids, axis, self.shape_value(), advice));
         }
         check_ids("scatter_add", ids, size)?;
         let mut summed = Tensor::filled(shape, E::ZERO);
@@ -108,15 +108,15 @@ impl<E: Element> Tensor<E> {
 
     /// As [`take_along`](Self::take_along), or why the ids do not fit.
     pub fn try_take_along(&self, axis: usize, ids: &[usize]) -> Result<Self, Error> {
-        self.shape.resized("take_along", axis, 0)?;
-        let [outer, length, inner] = self.shape.around(axis);
+        self.shape_value().resized("take_along", axis, 0)?;
+        let [outer, length, inner] = self.shape_value().around(axis);
         let lines = outer * inner;
         if !ids.len().is_multiple_of(lines) {
             let advice = "give as many for each line along the axis";
-            return Err(count_error("take_along", ids, axis, self.shape, advice));
+            return Err(count_error("take_along", ids, axis, self.shape_value(), advice));
         }
         check_ids("take_along", ids, length)?;
-        let shape = self.shape.with(axis, ids.len() / lines.max(1));
+        let shape = self.shape_value().with(axis, ids.len() / lines.max(1));
         let places = ids.iter().enumerate().map(|(position, id)| {
             let (block, within) = line(shape.around(axis), position);
             self.data()[(block * length + id) * inner + within]
@@ -137,17 +137,17 @@ impl<E: Element> Tensor<E> {
 
     /// As [`add_along`](Self::add_along), or why the ids do not fit.
     pub fn try_add_along(&self, axis: usize, ids: &[usize], size: usize) -> Result<Self, Error> {
-        let shape = self.shape.resized("add_along", axis, size)?;
+        let shape = self.shape_value().resized("add_along", axis, size)?;
         if ids.len() != self.elements() {
             let advice = "give one id for each element";
-            return Err(count_error("add_along", ids, axis, self.shape, advice));
+            return Err(count_error("add_along", ids, axis, self.shape_value(), advice));
         }
         check_ids("add_along", ids, size)?;
-        let [_, _, inner] = self.shape.around(axis);
+        let [_, _, inner] = self.shape_value().around(axis);
         let mut summed = Tensor::filled(shape, E::ZERO);
         let sums = summed.data_mut();
         for (position, (id, &x)) in ids.iter().zip(self.data()).enumerate() {
-            let (block, within) = line(self.shape.around(axis), position);
+            let (block, within) = line(self.shape_value().around(axis), position);
             sums[(block * size + id) * inner + within] += x;
         }
         Ok(summed)

@@ -17,7 +17,7 @@ impl<E: Element> Tensor<E> {
 
     /// Indices `start..end` of `axis`, or why there are none.
     pub fn try_slice(&self, axis: usize, start: usize, end: usize) -> Result<Self, Error> {
-        let shape = self.shape;
+        let shape = self.shape_value();
         if axis >= shape.len() {
             return Err(Error::Axis { op: "slice", axis, shape: shape.to_vec() });
         }
@@ -45,7 +45,7 @@ impl<E: Element> Tensor<E> {
     #[track_caller]
     pub fn entry(&self, index: usize) -> Self {
         let view = self.slice(0, index, index + 1);
-        view.with_shape(self.shape.without(|axis| axis == 0))
+        view.with_shape(self.shape_value().without(|axis| axis == 0))
     }
 
     /// N equal parts along the last axis: the gates of a cell.
@@ -55,12 +55,12 @@ impl<E: Element> Tensor<E> {
     /// If the last axis is not a multiple of N.
     #[track_caller]
     pub fn chunk<const N: usize>(&self) -> [Self; N] {
-        let last = self.shape.len().saturating_sub(1);
-        let length = self.shape.get(last).copied().unwrap_or(0);
+        let last = self.shape_value().len().saturating_sub(1);
+        let length = self.shape_value().get(last).copied().unwrap_or(0);
         assert!(
-            !self.shape.is_empty() && length % N == 0,
+            !self.shape_value().is_empty() && length % N == 0,
             "chunk: the last axis of {} does not split into {N} equal parts",
-            self.shape
+            self.shape_value()
         );
         let size = length / N;
         std::array::from_fn(|part| self.slice(last, part * size, (part + 1) * size))
@@ -78,12 +78,12 @@ impl<E: Element> Tensor<E> {
 
     /// Tensors one after the other along `axis`, or why they do not fit together.
     pub fn try_concat(tensors: &[&Self], axis: usize) -> Result<Self, Error> {
-        let first = tensors.first().ok_or(Error::ConcatNothing)?.shape;
+        let first = tensors.first().ok_or(Error::ConcatNothing)?.shape_value();
         if axis >= first.len() {
             return Err(Error::Axis { op: "concat", axis, shape: first.to_vec() });
         }
         for (position, tensor) in tensors.iter().enumerate() {
-            let other = tensor.shape;
+            let other = tensor.shape_value();
             if other.len() != first.len() || other.with(axis, first[axis]) != first {
                 return Err(Error::Concat {
                     first: first.to_vec(),
@@ -93,12 +93,12 @@ impl<E: Element> Tensor<E> {
                 });
             }
         }
-        let length = tensors.iter().map(|tensor| tensor.shape[axis]).sum();
+        let length = tensors.iter().map(|tensor| tensor.shape_value()[axis]).sum();
         let shape = first.with(axis, length);
         Ok(Tensor::build(shape, |numbers| {
             for block in 0..first.around(axis)[0] {
                 for tensor in tensors {
-                    let [_, length, inner] = tensor.shape.around(axis);
+                    let [_, length, inner] = tensor.shape_value().around(axis);
                     let part = length * inner;
                     numbers.extend_from_slice(&tensor.data()[block * part..][..part]);
                 }
@@ -130,17 +130,17 @@ impl<E: Element> Tensor<E> {
 
     /// Rows of a table by their ids, or which id is no row.
     pub fn try_rows(&self, ids: &[usize]) -> Result<Self, Error> {
-        let [size, width] = self.shape[..] else {
+        let [size, width] = self.shape_value()[..] else {
             return Err(Error::Rank {
                 op: "rows",
-                shape: self.shape.to_vec(),
+                shape: self.shape_value().to_vec(),
                 rank: "two axes, [V, D]",
             });
         };
         if let Some(position) = ids.iter().position(|&id| id >= size) {
             return Err(Error::Id { op: "rows", id: ids[position], position, size });
         }
-        Ok(Tensor::build(self.shape.with(0, ids.len()), |numbers| {
+        Ok(Tensor::build(self.shape_value().with(0, ids.len()), |numbers| {
             for &id in ids {
                 numbers.extend_from_slice(&self.data()[id * width..(id + 1) * width]);
             }
@@ -155,10 +155,10 @@ impl<E: Element> Tensor<E> {
     /// If there is no first axis, an id is not below its length, or `values` is not [n, ..].
     #[track_caller]
     pub fn add_rows(&mut self, ids: &[usize], values: &Self) {
-        let shape = self.shape;
+        let shape = self.shape_value();
         assert!(!shape.is_empty(), "add_rows: {shape} must have at least one axis");
         assert_eq!(
-            values.shape,
+            values.shape_value(),
             shape.with(0, ids.len()),
             "add_rows: the values must be one entry of {shape} for each id"
         );
@@ -178,14 +178,14 @@ impl<E: Element> Tensor<E> {
     /// If there is no such axis, or `values` is not a slice of it.
     #[track_caller]
     pub fn add_slice(&mut self, axis: usize, start: usize, values: &Self) {
-        let shape = self.shape;
+        let shape = self.shape_value();
         let length = values.shape().get(axis).copied().unwrap_or(0);
         assert!(
             axis < shape.len()
                 && start + length <= shape[axis]
-                && shape.with(axis, length) == values.shape,
+                && shape.with(axis, length) == values.shape_value(),
             "add_slice: {} does not lie at {start} of axis {axis} of {shape}",
-            values.shape
+            values.shape_value()
         );
         let [outer, whole, inner] = shape.around(axis);
         let (whole, part) = (whole * inner, length * inner);

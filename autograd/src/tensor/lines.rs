@@ -25,7 +25,7 @@ impl<E: Element> Tensor<E> {
     /// As [`Tensor::argmax`], or why there is none.
     pub fn try_argmax(&self, axis: usize) -> Result<Vec<usize>, Error> {
         let (_, positions) = self.try_first("argmax", &[axis], |x, best| x > best)?;
-        let [_, length, inner] = self.shape.around(axis);
+        let [_, length, inner] = self.shape_value().around(axis);
         Ok(positions.into_iter().map(|position| position / inner % length).collect())
     }
 
@@ -37,9 +37,9 @@ impl<E: Element> Tensor<E> {
         axes: &[usize],
         beats: impl Fn(f64, f64) -> bool,
     ) -> Result<(Shape, Vec<usize>), Error> {
-        let reduced = self.shape.reduced(op, axes)?;
-        if let Some(&axis) = axes.iter().find(|&&axis| self.shape[axis] == 0) {
-            return Err(Error::EmptyAxis { op, axis, shape: self.shape.to_vec() });
+        let reduced = self.shape_value().reduced(op, axes)?;
+        if let Some(&axis) = axes.iter().find(|&&axis| self.shape_value()[axis] == 0) {
+            return Err(Error::EmptyAxis { op, axis, shape: self.shape_value().to_vec() });
         }
         let x = self.data();
         let mut first: Vec<Option<usize>> = vec![None; reduced.elements()];
@@ -63,7 +63,7 @@ impl<E: Element> Tensor<E> {
         axes: &[usize],
         size: impl Fn(f64) -> f64,
     ) -> Result<Tensor<f64>, Error> {
-        let reduced = self.shape.reduced(op, axes)?;
+        let reduced = self.shape_value().reduced(op, axes)?;
         let mut largest = vec![f64::NEG_INFINITY; reduced.elements()];
         self.for_each_element(reduced, |at, into| {
             largest[into] = largest[into].max(size(self.data()[at].value()));
@@ -74,13 +74,13 @@ impl<E: Element> Tensor<E> {
     /// Calls `visit` with the position of each element and that of its sum in the shape `reduced`, in
     /// row-major order.
     fn for_each_element(&self, reduced: Shape, mut visit: impl FnMut(usize, usize)) {
-        if self.shape == reduced {
+        if self.shape_value() == reduced {
             return (0..self.elements()).for_each(|at| visit(at, at));
         }
-        let into = reduced.strides_within(&self.shape);
-        let last = self.shape.len() - 1; // a shape without axes reduces to itself
-        self.shape.for_each_row(&self.shape.strides(), &into, |at, sum| {
-            (0..self.shape[last]).for_each(|i| visit(at + i, sum + i * into[last]));
+        let into = reduced.strides_within(&self.shape_value());
+        let last = self.shape_value().len() - 1; // a shape without axes reduces to itself
+        self.shape_value().for_each_row(&self.shape_value().strides(), &into, |at, sum| {
+            (0..self.shape_value()[last]).for_each(|i| visit(at + i, sum + i * into[last]));
         });
     }
 
@@ -91,10 +91,10 @@ impl<E: Element> Tensor<E> {
         other: &Self,
         mut f: impl FnMut(&mut [E], &[E]),
     ) -> Self {
-        debug_assert_eq!(self.shape, other.shape);
-        let mut mapped = Self::collect(self.shape, self.data().iter().copied());
+        debug_assert_eq!(self.shape_value(), other.shape_value());
+        let mut mapped = Self::collect(self.shape_value(), self.data().iter().copied());
         let numbers = mapped.data_mut();
-        let [outer, length, inner] = self.shape.around(axis);
+        let [outer, length, inner] = self.shape_value().around(axis);
         if inner == 1 {
             let others = other.data().chunks_exact(length.max(1));
             numbers.chunks_exact_mut(length.max(1)).zip(others).for_each(|(x, y)| f(x, y));

@@ -103,7 +103,7 @@ impl<E: Element> Tensor<E> {
     /// Where `holds` of the number, its real part if it carries derivatives.
     pub fn mask(&self, holds: impl Fn(f64) -> bool) -> Mask {
         let bits = self.data().iter().map(|x| holds(x.value())).collect();
-        Mask { shape: self.shape, bits }
+        Mask { shape: self.shape_value(), bits }
     }
 
     /// The numbers of `if_true` where `mask` says yes, else those of `if_false`; all three broadcast.
@@ -118,7 +118,7 @@ impl<E: Element> Tensor<E> {
 
     /// As [`Tensor::select`], or why the shapes do not broadcast.
     pub fn try_select(mask: &Mask, if_true: &Self, if_false: &Self) -> Result<Self, Error> {
-        let both = Shape::broadcast("select", if_true.shape, if_false.shape)?;
+        let both = Shape::broadcast("select", if_true.shape_value(), if_false.shape_value())?;
         let shape = Shape::broadcast("select", mask.shape, both)?;
         let (a, b) = (if_true.broadcast_to(&shape), if_false.broadcast_to(&shape));
         let pairs = a.data().iter().zip(b.data());
@@ -139,7 +139,7 @@ impl<E: Element> Tensor<E> {
 
     /// As [`Tensor::masked_fill`], or why the shapes do not broadcast.
     pub fn try_masked_fill(&self, mask: &Mask, value: f64) -> Result<Self, Error> {
-        let shape = Shape::broadcast("masked_fill", self.shape, mask.shape)?;
+        let shape = Shape::broadcast("masked_fill", self.shape_value(), mask.shape)?;
         let (x, mask, value) =
             (self.broadcast_to(&shape), mask.repeat_to(shape), E::from_f64(value));
         let filled = x.data().iter().zip(&*mask.bits).map(|(&x, &yes)| if yes { value } else { x });

@@ -44,7 +44,7 @@ impl<M> From<Transposed<M>> for Matrix<M> {
 impl<E: Element> Matrix<&Tensor<E>> {
     /// Rows and columns as they are read.
     fn shape(&self) -> Option<[usize; 2]> {
-        match self.stored.shape[..] {
+        match self.stored.shape_value()[..] {
             [.., rows, columns] if self.transposed => Some([columns, rows]),
             [.., rows, columns] => Some([rows, columns]),
             _ => None,
@@ -53,7 +53,7 @@ impl<E: Element> Matrix<&Tensor<E>> {
 
     /// The shape for an error's text.
     fn shown(&self) -> Shape {
-        let (shape, rank) = (self.stored.shape, self.stored.shape.len());
+        let (shape, rank) = (self.stored.shape_value(), self.stored.shape_value().len());
         match self.shape() {
             Some([rows, columns]) => shape.with(rank - 2, rows).with(rank - 1, columns),
             None => shape,
@@ -62,7 +62,7 @@ impl<E: Element> Matrix<&Tensor<E>> {
 
     /// Whether this is one matrix and not a batch of them.
     fn is_one(&self) -> bool {
-        self.stored.shape.len() == 2
+        self.stored.shape_value().len() == 2
     }
 
     fn data(&self) -> &[E] {
@@ -120,7 +120,8 @@ struct Batch {
 impl Batch {
     fn new<E: Element>(a: &Matrix<&Tensor<E>>, b: &Matrix<&Tensor<E>>) -> Result<Self, Error> {
         let factors = factors(a, b)?;
-        let (a_axes, b_axes) = (batch_axes(a.stored.shape), batch_axes(b.stored.shape));
+        let (a_axes, b_axes) =
+            (batch_axes(a.stored.shape_value()), batch_axes(b.stored.shape_value()));
         let Ok(axes) = Shape::broadcast("matmul", a_axes, b_axes) else {
             let advice =
                 "of the axes before the last two, each pair must be equal or one of them 1";
@@ -234,7 +235,7 @@ impl<E: Element> Tensor<E> {
         b: impl Into<Matrix<&'a Self>>,
     ) {
         let (a, b) = (a.into(), b.into());
-        if self.shape.len() == 2 && a.is_one() && b.is_one() {
+        if self.shape_value().len() == 2 && a.is_one() && b.is_one() {
             let factors = expect(factors(&a, &b));
             assert_eq!(
                 self.shape(),
@@ -244,18 +245,18 @@ impl<E: Element> Tensor<E> {
             return E::matmul_into(factors, a.data(), b.data(), self.data_mut(), true);
         }
         let batch = expect(Batch::new(&a, &b));
-        let axes = batch_axes(self.shape);
+        let axes = batch_axes(self.shape_value());
         assert!(
-            self.shape.ends_with(&[batch.factors.m, batch.factors.n])
+            self.shape_value().ends_with(&[batch.factors.m, batch.factors.n])
                 && Shape::broadcast("add_matmul", axes, batch.axes) == Ok(batch.axes),
             "add_matmul: the sum {} does not broadcast to a batch {} of products [{}, {}]",
-            self.shape,
+            self.shape_value(),
             batch.axes,
             batch.factors.m,
             batch.factors.n
         );
         let count = batch.axes.elements();
-        let same = batch_axes(a.stored.shape) == batch_axes(b.stored.shape);
+        let same = batch_axes(a.stored.shape_value()) == batch_axes(b.stored.shape_value());
         if axes == batch.axes && b.is_one() && !a.transposed {
             // One large A, as in the product.
             let factors = Factors { m: count * batch.factors.m, ..batch.factors };
@@ -295,9 +296,10 @@ mod tests {
         };
         let (a, b) = (read(a), read(b));
         let axes =
-            Shape::broadcast("test", batch_axes(a.shape), batch_axes(b.shape)).expect("they fit");
-        let [m, k] = a.shape[a.shape.len() - 2..] else { unreachable!() };
-        let n = b.shape[b.shape.len() - 1];
+            Shape::broadcast("test", batch_axes(a.shape_value()), batch_axes(b.shape_value()))
+                .expect("they fit");
+        let [m, k] = a.shape_value()[a.shape_value().len() - 2..] else { unreachable!() };
+        let n = b.shape_value()[b.shape_value().len() - 1];
         let a = a.broadcast_to(&[&*axes, &[m, k]].concat());
         let b = b.broadcast_to(&[&*axes, &[k, n]].concat());
         let shape = Shape::new("test", &[&*axes, &[m, n]].concat()).unwrap();

@@ -100,12 +100,12 @@ impl Pooling {
         kernel: [usize; D],
         stride: [usize; D],
     ) -> Result<Self, Error> {
-        if x.shape.len() < D {
+        if x.shape_value().len() < D {
             let rank = if D == 1 { "at least one axis" } else { "at least two axes, [.., H, W]" };
-            return Err(Error::Rank { op, shape: x.shape.to_vec(), rank });
+            return Err(Error::Rank { op, shape: x.shape_value().to_vec(), rank });
         }
-        let windows = Windows::new(op, &x.shape, kernel, stride, [0; D])?;
-        let shape = windows.shape_of_places::<D>(op, &x.shape)?;
+        let windows = Windows::new(op, &x.shape_value(), kernel, stride, [0; D])?;
+        let shape = windows.shape_of_places::<D>(op, &x.shape_value())?;
         Ok(Self { windows, shape })
     }
 
@@ -149,7 +149,7 @@ impl Pooling {
 
     /// dx of max pooling: each dy goes to the position of the largest number.
     pub(crate) fn max_backward<E: Element>(&self, x: &Tensor<E>, dy: &Tensor<E>) -> Tensor<E> {
-        let mut dx = Tensor::filled(x.shape, E::ZERO);
+        let mut dx = Tensor::filled(x.shape_value(), E::ZERO);
         let sums = dx.data_mut();
         for (position, &dy) in self.largest(x).zip(dy.data()) {
             sums[position] += dy;
@@ -160,7 +160,7 @@ impl Pooling {
     /// dx of mean pooling: each dy goes in equal shares to its window.
     pub(crate) fn mean_backward<E: Element>(&self, x: &Tensor<E>, dy: &Tensor<E>) -> Tensor<E> {
         let n = E::from_f64(self.windows.taps() as f64);
-        let mut dx = Tensor::filled(x.shape, E::ZERO);
+        let mut dx = Tensor::filled(x.shape_value(), E::ZERO);
         let sums = dx.data_mut();
         for ((plane, (i, j)), &dy) in self.each_window().zip(dy.data()) {
             let share = dy / n;

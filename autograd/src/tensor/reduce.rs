@@ -46,16 +46,16 @@ impl<E: Element> Tensor<E> {
     #[track_caller]
     pub fn sum_over(&self, axes: &[usize]) -> Self {
         let kept = expect(self.try_sum_keep("sum", axes));
-        kept.with_shape(self.shape.without(|axis| axes.contains(&axis)))
+        kept.with_shape(self.shape_value().without(|axis| axes.contains(&axis)))
     }
 
     /// The sum over these axes, each left with length 1.
     pub(crate) fn try_sum_keep(&self, op: &'static str, axes: &[usize]) -> Result<Self, Error> {
-        let shape = self.shape.reduced(op, axes)?;
-        let trailing = self.shape.len() - axes.len();
+        let shape = self.shape_value().reduced(op, axes)?;
+        let trailing = self.shape_value().len() - axes.len();
         if axes.iter().all(|&axis| axis >= trailing) {
             // The summed axes are innermost: each sum runs over neighbours.
-            let length: usize = self.shape[trailing..].iter().product();
+            let length: usize = self.shape_value()[trailing..].iter().product();
             let sum = |i| pairwise_sum(&self.data()[i * length..(i + 1) * length]);
             return Ok(Tensor::collect(shape, (0..shape.elements()).map(sum)));
         }
