@@ -16,7 +16,7 @@ use rnn::{
     Deep, DeepOptions, Gru, LanguageModel, Lstm, Seq, StateOf, Trace, Vanilla, bptt, unroll,
     unroll_on_tape,
 };
-use tests::{assert_close, config, distance, rng};
+use tests::{assert_close, config, distance, panics, rng};
 
 const EXACT: f64 = 1e-12;
 
@@ -511,16 +511,6 @@ fn settings_without_a_gradient_are_refused_with_what_is_needed() {
     for (found, wanted, sentence) in rows {
         assert_eq!(found, Some(wanted));
         assert_eq!(wanted.to_string(), sentence);
-    }
-}
-
-/// Asserts that a call panics with a sentence that holds these facts.
-#[track_caller]
-fn panics<T>(call: impl FnOnce() -> T, facts: &[&str]) {
-    let panic = catch_unwind(AssertUnwindSafe(call)).err().expect("it panics");
-    let sentence = panic.downcast_ref::<String>().expect("with a sentence");
-    for fact in facts {
-        assert!(sentence.contains(fact), "`{fact}` is not in: {sentence}");
     }
 }
 

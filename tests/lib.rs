@@ -2,6 +2,8 @@
 
 pub mod drawn;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use autograd::draw::Draw;
 use autograd::{Element, Params, Tensor};
 use proptest::prelude::*;
@@ -67,4 +69,14 @@ where
         assert!(sentence.contains(fact), "`{fact}` is not in: {sentence}");
     }
     assert!(!sentence.contains('\n') && !sentence.ends_with('.'), "one sentence: {sentence}");
+}
+
+/// Asserts that a call panics with a sentence that holds these facts.
+#[track_caller]
+pub fn panics<T>(call: impl FnOnce() -> T, facts: &[&str]) {
+    let panic = catch_unwind(AssertUnwindSafe(call)).err().expect("it panics");
+    let sentence = panic.downcast_ref::<String>().expect("with a sentence");
+    for fact in facts {
+        assert!(sentence.contains(fact), "`{fact}` is not in: {sentence}");
+    }
 }

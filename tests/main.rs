@@ -2,6 +2,7 @@
 
 mod ops;
 mod errors;
+mod bad_input;
 mod extremes;
 mod anomaly;
 mod transforms;
@@ -30,5 +31,6 @@ mod own_cell;
 mod bptt;
 mod diagnostics;
 mod checkpoint;
+mod round_trip;
 mod checkpoint_files;
 mod resume;

@@ -1,7 +1,7 @@
 //! ONNX's operators RNN, GRU and LSTM, number by number, and the layout of their weights there and back.
 //!
-//! The values lie in `goldens/onnx.safetensors`, made by `goldens/make_onnx.py`. The cases with the attribute `clip` are left
-//! out: it bounds the sums under the activations, which no cell here does.
+//! The values lie in `goldens/onnx.safetensors`, made by `goldens/make_onnx.py`. The attribute `clip`,
+//! which bounds the sums under the activations as no cell here does, is refused in the cases that have it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -186,6 +186,35 @@ fn the_rows_of_an_lstm_stand_in_the_order_i_o_f_c() {
     assert_eq!(weights.w.data(), [10.0, 13.0, 11.0, 12.0]);
     assert_eq!(weights.r.data(), [20.0, 23.0, 21.0, 22.0]);
     assert_eq!((weights.b, weights.p), (None, None));
+}
+
+#[test]
+fn a_clip_of_the_sums_is_refused_by_name() {
+    let clipped: Vec<_> = cases("onnx").into_iter().filter(|(_, c)| c["clip"] != "none").collect();
+    assert_eq!(clipped.len(), 8);
+    for (case, config) in &clipped {
+        let check = match config["op"].as_str() {
+            "RNN" => Vanilla::check_attribute,
+            "GRU" => Gru::check_attribute,
+            _ => LstmVariant::check_attribute,
+        };
+        assert_eq!(
+            check("clip").expect_err(case).to_string(),
+            format!(
+                "{}: the attribute `clip` cannot be imported: \
+                 it bounds the sums under the activations, which no cell here does",
+                config["op"]
+            )
+        );
+    }
+    let operator = |name: &str| Gru::check_attribute(name).map_err(|error| error.to_string());
+    assert_eq!(operator("linear_before_reset"), Ok(()));
+    let unknown = "GRU: the attribute `input_forget` cannot be imported: \
+                   the operator has none of that name";
+    assert_eq!(operator("input_forget"), Err(unknown.to_owned()));
+    let parameter = "GRU: the attribute `activation_alpha` cannot be imported: \
+                     no activation here has a parameter";
+    assert_eq!(operator("activation_alpha"), Err(parameter.to_owned()));
 }
 
 #[test]

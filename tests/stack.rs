@@ -40,7 +40,7 @@ enum Arrangement {
 const INPUTS: usize = 3;
 const UNITS: usize = 4;
 
-fn directions() -> impl Strategy<Value = Directions> {
+pub(super) fn directions() -> impl Strategy<Value = Directions> {
     prop_oneof![
         Just(Directions::Forward),
         Just(Directions::Reverse),

@@ -18,8 +18,13 @@
 //! ONNX's gradients come out.
 //!
 //! Source: ONNX operator documents, RNN, GRU and LSTM of version 14 and 22; input_forget as ONNX Runtime does it, f = 1 − i.
-//! Absent: the attribute `clip`, which bounds the sums under the activations (the clip of [`LstmVariant`] bounds the memory),
-//! other activations, and `layout` = 1. Reading a model's file is not the subject: any ONNX library has the tensors.
+//! Absent: the attribute `clip`, other activations than the default ones and relu, and `layout` = 1. Reading a model's file is
+//! not the subject: any ONNX library has the tensors. [`check_attribute`](Onnx::check_attribute) says of each attribute in
+//! it whether the imported cell computes the same.
+//!
+//! Two things are called clip. That of ONNX Runtime bounds the sum under the activation of each gate and candidate, as in
+//! i = σ(min(max(u, −clip), clip)); the memory c′ may grow, and tanh(c′) reads it as it is. That of [`LstmVariant`] bounds c′
+//! and no other sum.
 
 use autograd::{Element, Params, Tensor};
 
@@ -84,6 +89,16 @@ pub enum OnnxError {
         /// The shape of P.
         shape: Vec<usize>,
     },
+    /// An attribute of the operator that no cell follows.
+    #[error("{operator}: the attribute `{attribute}` cannot be imported: {why}")]
+    Attribute {
+        /// ONNX's operator.
+        operator: &'static str,
+        /// The attribute.
+        attribute: String,
+        /// Why not.
+        why: &'static str,
+    },
     /// An option of the cell that the operator does not know.
     #[error("{operator}: {what} cannot be said in ONNX's layout; export a cell without")]
     Unsupported {
@@ -119,6 +134,34 @@ pub trait Onnx: Cell {
 
     /// What the operator says in attributes and not in tensors.
     type Attributes: Copy;
+
+    /// Whether the cell computes what an operator with an attribute of this name computes. Whoever reads a model's
+    /// file asks it for each attribute there; `linear_before_reset` chooses the cell, `input_forget` and `activations` are
+    /// the [`Attributes`](Self::Attributes), and `direction`, `hidden_size` and `layout` leave the weights as they are.
+    ///
+    /// # Errors
+    ///
+    /// For `clip`, for parameters of activations, and for a name that the operator does not have.
+    ///
+    /// ```
+    /// use rnn::Lstm;
+    /// use rnn::onnx::Onnx;
+    ///
+    /// assert!(Lstm::check_attribute("direction").is_ok());
+    /// let error = Lstm::check_attribute("clip").unwrap_err();
+    /// assert!(error.to_string().starts_with("LSTM: the attribute `clip` cannot be imported"));
+    /// ```
+    fn check_attribute(name: &str) -> Result<(), OnnxError> {
+        let why = match (name, Self::OPERATOR) {
+            ("activations" | "direction" | "hidden_size" | "layout", _) => return Ok(()),
+            ("linear_before_reset", "GRU") | ("input_forget", "LSTM") => return Ok(()),
+            ("clip", _) => "it bounds the sums under the activations, which no cell here does",
+            ("activation_alpha" | "activation_beta", _) => "no activation here has a parameter",
+            _ => "the operator has none of that name",
+        };
+        let (operator, attribute) = (Self::OPERATOR, name.to_owned());
+        Err(OnnxError::Attribute { operator, attribute, why })
+    }
 
     /// ONNX's weights of one or two directions.
     ///

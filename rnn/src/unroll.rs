@@ -79,13 +79,14 @@ fn in_order<L: Numbers, X>(xs: &Seq<X>, walk: &Walk, found: Vec<L>, like: &L) ->
 ///
 /// # Panics
 ///
-/// If the shapes do not fit the parameters, with the sentence of the product that found it.
+/// If the inputs have other features than the cell reads, or the state is not one of the cell for as many rows.
 #[track_caller]
 pub fn unroll<C: Cell, E: Element>(
     params: &C::Of<Tensor<E>>,
     xs: &Seq<Tensor<E>>,
     initial: &StateOf<C, Tensor<E>>,
 ) -> Trace<C, E> {
+    check_start::<C, E>("unroll", params, xs, initial);
     unroll_along(params, xs, initial, Walk::default())
 }
 
@@ -122,6 +123,27 @@ pub fn unroll_along<C: Cell, E: Element>(
         saved.push(kept);
     }
     Trace { xs: xs.clone(), walk, states, saved }
+}
+
+/// Whether a cell can run on these. A state of one row would be broadcast over the batch, and get the gradients of none.
+#[track_caller]
+pub(crate) fn check_start<C: Cell, E: Element>(
+    op: &str,
+    params: &C::Of<Tensor<E>>,
+    xs: &Seq<Tensor<E>>,
+    initial: &StateOf<C, Tensor<E>>,
+) {
+    let (found, wanted) = (xs.features(), C::sizes(params).input);
+    assert!(found == wanted, "{op}: an input has {found} features, and the cell reads {wanted}");
+    let zeros = C::zero_state(params, xs.batch());
+    for ((name, found), wanted) in initial.names().iter().zip(initial.leaves()).zip(zeros.leaves())
+    {
+        let (found, wanted) = (found.shape(), wanted.shape());
+        assert!(
+            found == wanted,
+            "{op}: `{name}` of the initial state has the shape {found:?}, and must have {wanted:?}"
+        );
+    }
 }
 
 /// The state after the last step, with nothing kept of the way there.

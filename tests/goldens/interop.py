@@ -15,6 +15,7 @@ no test may need PyTorch:
     --no-bias
     --proj-size P       of an lstm; 0, none, if not given
     --dtype f32|f64     only of make, f32 if not given: the type of every number written
+    --plain             only of make: neither lengths nor initial states
     --tolerance X       only of check: of |difference| / max(1, |ours|, |PyTorch's|); if not given,
                         2e-6 where a file is f32 and 1e-12 where both are f64
 
@@ -34,6 +35,9 @@ largest error of each; ends with exit code 1, and a sentence, if one is too larg
 
 make: PyTorch writes both files: random weights, x [6, 3, I], lengths, h0, c0 and the results, the same
 bytes every time. The crate loads weights.safetensors and must find the results from x, lengths, h0, c0.
+
+The crate's side is the example `interop`: `cargo run -p rnn --example interop -- save|check FOLDER …` with
+the same words. `interop_all.py` runs both sides with every combination.
 """
 
 import argparse
@@ -46,14 +50,14 @@ from safetensors.torch import load_file, save_file
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 
-def main():
-    args = arguments()
+def main(words=None):
+    args = arguments(words)
     torch.set_num_threads(1)
     layer = make_layer(args)
     {"check": check, "make": make}[args.command](args, layer)
 
 
-def arguments():
+def arguments(words):
     parser = argparse.ArgumentParser(description="Takes weights from the crate `rnn` to PyTorch and back.")
     parser.add_argument("command", choices=["check", "make"])
     parser.add_argument("folder", type=pathlib.Path)
@@ -65,8 +69,9 @@ def arguments():
     parser.add_argument("--no-bias", action="store_true")
     parser.add_argument("--proj-size", type=int, default=0)
     parser.add_argument("--dtype", choices=["f32", "f64"], default="f32")
+    parser.add_argument("--plain", action="store_true")
     parser.add_argument("--tolerance", type=float)
-    args = parser.parse_args()
+    args = parser.parse_args(words)
     if args.proj_size and args.cell != "lstm":
         parser.error("--proj-size is for an lstm")
     return args
@@ -134,13 +139,12 @@ def make(args, layer):
     layer = layer.to(dtype)
     steps, batch = 6, 3
     rows = args.num_layers * (2 if args.bidirectional else 1)
-    given = {
-        "x": torch.randn(steps, batch, args.input_size, dtype=dtype),
-        "lengths": torch.tensor([3, steps, 1], dtype=dtype),
-        "h0": torch.randn(rows, batch, args.proj_size or args.hidden_size, dtype=dtype),
-    }
-    if args.cell == "lstm":
-        given["c0"] = torch.randn(rows, batch, args.hidden_size, dtype=dtype)
+    given = {"x": torch.randn(steps, batch, args.input_size, dtype=dtype)}
+    if not args.plain:
+        given["lengths"] = torch.tensor([3, steps, 1], dtype=dtype)
+        given["h0"] = torch.randn(rows, batch, args.proj_size or args.hidden_size, dtype=dtype)
+        if args.cell == "lstm":
+            given["c0"] = torch.randn(rows, batch, args.hidden_size, dtype=dtype)
     args.folder.mkdir(parents=True, exist_ok=True)
     weights = {name: weight.contiguous() for name, weight in layer.state_dict().items()}
     save_file(weights, args.folder / "weights.safetensors")

@@ -20,7 +20,7 @@ use super::BpttError;
 use super::schedule::{Memory, Schedule, StepBytes, split};
 use crate::cell::{Cell, StateOf, tensor_bytes};
 use crate::seq::Seq;
-use crate::unroll::{Bptt, advance, sweep, unroll};
+use crate::unroll::{Bptt, advance, check_start, sweep, unroll};
 
 /// What checkpointed backpropagation found, and what it took.
 pub struct Checkpointed<C: Cell, E: Element> {
@@ -81,8 +81,9 @@ pub fn checkpointed_bptt<C: Cell, E: Element>(
     mut d_output: impl FnMut(usize, &Tensor<E>) -> Tensor<E>,
     d_last: Option<&StateOf<C, Tensor<E>>>,
 ) -> Result<Checkpointed<C, E>, BpttError> {
-    let batch = C::output(initial).shape()[0];
-    let schedule = Schedule::new(memory, xs.seq_len(), step_bytes::<C, E>(params, batch))?;
+    check_start::<C, E>("checkpointed bptt", params, xs, initial);
+    let step = step_bytes::<C, E>(params, xs.batch());
+    let schedule = Schedule::new(memory, xs.seq_len(), step)?;
 
     let mut grads = params.zeros_like();
     let mut d_xs = Tensor::zeros(xs.steps().shape());
