@@ -83,13 +83,21 @@ fn tensor_chain(criterion: &mut Criterion) {
     fn of<E: Element>(group: &mut Group<'_>, side: usize, element: &str) {
         let full = |x| Tensor::full(&[side, side], E::from_f64(x));
         let (y0, w0, b0) = (full(0.5), full(0.9), full(0.1));
-        let run = || {
-            let tape = Tape::new();
+        let run = |tape: &Tape<E>| {
             let [y, w, b] = [&y0, &w0, &b0].map(|x| tape.leaf(x.clone()));
             let y = (0..300).fold(y, |y, _| (y * w + b).tanh());
             tape.backward(y.sum()).of(w)
         };
-        group.bench_function(format!("{side}x{side}_{element}"), |bench| bench.iter(run));
+        group.bench_function(format!("{side}x{side}_{element}"), |bench| {
+            bench.iter(|| run(&Tape::new()))
+        });
+        group.bench_function(format!("{side}x{side}_{element}_reset"), |bench| {
+            let mut tape = Tape::new();
+            bench.iter(|| {
+                tape.reset();
+                run(&tape)
+            })
+        });
     }
 }
 

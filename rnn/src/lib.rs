@@ -60,11 +60,6 @@ pub mod linear;
 pub mod attention;
 pub mod language_model;
 pub mod data;
-pub use data::streams;
-/// Texts as ids; the same names as in [`data`].
-pub mod text {
-    pub use crate::data::{Vocabulary, read_text};
-}
 pub mod decode;
 pub mod models;
 pub mod checkpoint;

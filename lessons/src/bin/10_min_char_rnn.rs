@@ -20,10 +20,9 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use rnn::checkpoint::{self, Checkpoint};
+use rnn::data::{Streams, Vocabulary, Window, read_text, split_at_fraction};
 use rnn::decode::{Decoding, try_pick};
 use rnn::language_model::{LanguageModel, cross_entropy};
-use rnn::streams::{Streams, Window, split_at_fraction};
-use rnn::text::{Vocabulary, read_text};
 use rnn::{Cell, Gru, Lstm, StateOf, Vanilla};
 
 /// The text that is read if no other is given.

@@ -122,7 +122,7 @@ pub fn generate<M: NextSymbol, R: Rng>(
 /// use rand::SeedableRng;
 /// use rand_chacha::ChaCha8Rng;
 /// use rnn::decode::{Decoding, Stop, symbols};
-/// use rnn::text::Vocabulary;
+/// use rnn::data::Vocabulary;
 /// use rnn::{Gru, LanguageModel};
 ///
 /// let vocabulary = Vocabulary::of("abc\n")?;
