@@ -80,7 +80,7 @@ pub fn unroll_by_scan<C: Scannable, E: Element>(
     ScanTrace { xs: xs.clone(), inputs, a, initial: initial.h.clone(), outputs }
 }
 
-/// As [`bptt`](crate::bptt), by a scan from the end.
+/// As [`bptt`](crate::bptt()), by a scan from the end.
 ///
 /// # Panics
 ///

@@ -158,7 +158,7 @@ impl<C: Cell, E: Element> LanguageModel<C, Tensor<E>> {
     }
 
     /// The loss of a window and its gradient, by hand: truncated backpropagation through time
-    /// when windows follow each other with the states carried over.
+    /// when windows follow each other with the states carried over. Without a step, T = 0, loss and gradient are 0.
     ///
     /// # Errors
     ///

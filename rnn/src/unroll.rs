@@ -75,7 +75,7 @@ fn in_order<L: Numbers, X>(xs: &Seq<X>, walk: &Walk, found: Vec<L>, like: &L) ->
 
 /// Runs a cell over a sequence by hand, and keeps everything.
 ///
-/// Shapes: xs [T, B, I], state [B, H].
+/// Shapes: xs [T, B, I], state [B, H]. If T = 0 there are no outputs, and the last state is the initial one.
 ///
 /// # Panics
 ///
