@@ -126,6 +126,11 @@ impl<C: Cell, E: Element> LanguageModel<C, Tensor<E>> {
     /// If the number of ids is not a multiple of `batch`.
     #[track_caller]
     pub fn embed(&self, ids: &[usize], batch: usize) -> Result<Seq<Tensor<E>>, Error> {
+        assert!(
+            batch > 0 && ids.len().is_multiple_of(batch),
+            "embed: {} ids do not fill {batch} rows; give every step one id a row",
+            ids.len()
+        );
         let rows = match &self.embedding {
             Some(table) => table.try_rows(ids)?,
             None => Tensor::try_one_hot(ids, self.vocab_size())?,
