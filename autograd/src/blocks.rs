@@ -2,16 +2,16 @@
 //!
 //! A training step makes the same tensors as the one before it. When the last tensor that uses a block is gone, the
 //! block waits on that thread for the next tensor of about its size, instead of going back to the system:
-//! a warm step allocates nothing, and touches no page for the first time.
+//! a warm step allocates no numbers, and touches no page for the first time.
 //!
 //! ```text
 //! sizes     1 2 3 4 5 6 7 8 | 10 12 14 16 | 20 24 28 32 | 40 …      four to each doubling
 //! waiting   at most as many of a size as this thread ever had in use at once
 //! ```
 //!
-//! So the memory that waits is bounded by the peak of what was in use; [`release`](crate::tensor::release) gives it back. `f32` and `f64`
-//! are kept, other elements are not. The reference count is that of the `triomphe` crate: without weak references, to ask
-//! whether a block is shared is one load.
+//! So the memory that waits is bounded by the peak of what was in use; [`release`](crate::tensor::release) gives it
+//! back. `f32` and `f64` are kept, other elements are not. The reference count is that of the `triomphe` crate: without
+//! weak references, to ask whether a block is shared is one load.
 
 use std::cell::RefCell;
 use std::thread::LocalKey;
