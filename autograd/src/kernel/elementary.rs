@@ -94,21 +94,21 @@ macro_rules! elementary {
 
             impl Kernel for Exp<'_> {
                 #[inline(always)]
-                fn run<const FUSED: bool>(self) {
+                fn run<const FUSED: bool, const BYTES: usize>(self) {
                     self.0.iter_mut().for_each(|x| *x = exp::<FUSED>(*x));
                 }
             }
 
             impl Kernel for Tanh<'_> {
                 #[inline(always)]
-                fn run<const FUSED: bool>(self) {
+                fn run<const FUSED: bool, const BYTES: usize>(self) {
                     self.0.iter_mut().for_each(|x| *x = tanh::<FUSED>(*x));
                 }
             }
 
             impl Kernel for Sigmoid<'_> {
                 #[inline(always)]
-                fn run<const FUSED: bool>(self) {
+                fn run<const FUSED: bool, const BYTES: usize>(self) {
                     self.0.iter_mut().for_each(|x| *x = sigmoid::<FUSED>(*x));
                 }
             }
@@ -119,7 +119,7 @@ macro_rules! elementary {
 // 1/k! from the last term of the polynomial down to 1/2.
 elementary! {
     single: f32, i32, u32, mantissa 23, bias 127,
-    ln2 0.693_359_375 + -2.121_944_4e-4,
+    ln2 0.693_359_4 + -2.121_944_4e-4,
     exp_from -104.0 to 89.0, one_from 10.0,
     taylor [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5]
 }
