@@ -27,7 +27,12 @@ enum Way {
     OnTape(Engine),
 }
 
-const WAYS: [Way; 3] = [Way::ByHand, Way::OnTape(Engine::Tape), Way::OnTape(Engine::Explicit)];
+const WAYS: [Way; 4] = [
+    Way::ByHand,
+    Way::OnTape(Engine::Tape),
+    Way::OnTape(Engine::Explicit),
+    Way::OnTape(Engine::Fused),
+];
 
 /// A case of the file: its name, and what it says of itself.
 struct Case<'a> {

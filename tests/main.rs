@@ -14,6 +14,7 @@ mod layers_goldens;
 mod zoo;
 mod laws;
 mod stack;
+mod fused;
 mod long;
 mod op_table;
 mod layers;

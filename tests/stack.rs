@@ -224,13 +224,13 @@ fn assert_same(what: &str, a: &Found, b: &Found, allowed: f64) {
 fn every_engine_equals_by_hand<C: Drawn>(plan: &Plan) {
     let case = Case::<C>::draw(plan);
     let by_hand = case.by_hand();
-    for engine in [Engine::Tape, Engine::Explicit] {
+    for engine in [Engine::Tape, Engine::Explicit, Engine::Fused] {
         let what = format!("{engine:?}, {}", case.what);
         assert_same(&what, &case.on_tape(engine), &by_hand, EXACT);
     }
 }
 
-fn numeric_gradient_equals_both_engines<C: Drawn>(plan: &Plan) {
+fn numeric_gradient_equals_every_engine<C: Drawn>(plan: &Plan) {
     let plan = &Plan { variant: false, ..plan.clone() };
     let case = Case::<C>::draw(plan);
     let bends = case
@@ -243,7 +243,7 @@ fn numeric_gradient_equals_both_engines<C: Drawn>(plan: &Plan) {
         return;
     }
     let check = Check { full_up_to: 6, projections: 2, ..Check::with_seed(plan.seed) };
-    for engine in [Engine::Tape, Engine::Explicit] {
+    for engine in [Engine::Tape, Engine::Explicit, Engine::Fused] {
         if let Err(failure) = check.function(&OnEngine(&case, engine), &case.leaves()) {
             panic!("{engine:?}, {}: {failure}", case.what);
         }
@@ -263,8 +263,8 @@ macro_rules! for_each_cell {
             }
 
             #[test]
-            fn numeric_gradient_equals_both_engines(plan in plans(20)) {
-                super::numeric_gradient_equals_both_engines::<$cell>(&plan);
+            fn numeric_gradient_equals_every_engine(plan in plans(20)) {
+                super::numeric_gradient_equals_every_engine::<$cell>(&plan);
             }
         }
     })* };
@@ -372,6 +372,7 @@ fn padded_equals_packed_equals_one_by_one<C: Drawn>(plan: &Plan) {
             ("by hand", case.by_hand()),
             ("composed", case.on_tape(Engine::Tape)),
             ("one op", case.on_tape(Engine::Explicit)),
+            ("fused", case.on_tape(Engine::Fused)),
         ];
         for (way, found) in found {
             let what = format!("{way}, packed: {packed}, lengths {lengths:?}, {}", case.what);

@@ -13,7 +13,7 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
 use crate::blocks::{Blocks, PerThread};
-use crate::kernel::{self, elementary};
+use crate::kernel::{self, elementary, panels};
 use crate::product::{self, Factors};
 use erf::{TERMS_F32, TERMS_F64, erf};
 
@@ -115,10 +115,21 @@ pub trait Element:
 
     /// C = op(A) · op(B), added to what `c` holds if `accumulate`. See [`Factors`] for the layout.
     fn matmul_into(factors: Factors, a: &[Self], b: &[Self], c: &mut [Self], accumulate: bool);
+
+    /// How many columns of a matrix with n columns stand side by side in a panel of
+    /// [`Packed`](crate::tensor::Packed): all of them, where the type has no product of its own for panels.
+    fn panel(n: usize) -> usize {
+        n
+    }
+
+    /// As [`matmul_into`](Element::matmul_into), where B is in panels and neither factor is transposed.
+    fn packed_into(factors: Factors, a: &[Self], b: &[Self], c: &mut [Self], accumulate: bool) {
+        Self::matmul_into(factors, a, b, c, accumulate);
+    }
 }
 
 macro_rules! real {
-    ($type:ident, $module:ident, $gemm:path, $erf_terms:expr) => {
+    ($type:ident, $module:ident, $gemm:path, $panel:path, $erf_terms:expr) => {
         impl Element for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -201,9 +212,23 @@ macro_rules! real {
             ) {
                 $gemm(factors, a, b, c, accumulate);
             }
+
+            fn panel(_n: usize) -> usize {
+                $panel
+            }
+
+            fn packed_into(
+                Factors { m, k, n, .. }: Factors,
+                a: &[Self],
+                b: &[Self],
+                c: &mut [Self],
+                accumulate: bool,
+            ) {
+                kernel::run(panels::Product { sizes: [m, k, n], a, panels: b, c, accumulate });
+            }
         }
     };
 }
 
-real!(f32, single, product::f32_product, TERMS_F32);
-real!(f64, double, product::f64_product, TERMS_F64);
+real!(f32, single, product::f32_product, panels::F32, TERMS_F32);
+real!(f64, double, product::f64_product, panels::F64, TERMS_F64);

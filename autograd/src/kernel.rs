@@ -17,6 +17,7 @@
 //! compiler cannot check.
 
 pub(crate) mod elementary;
+pub(crate) mod panels;
 
 use std::sync::OnceLock;
 
@@ -24,8 +25,9 @@ use std::sync::OnceLock;
 pub(crate) trait Kernel {
     /// The loop. It must be `#[inline(always)]`, so that it is compiled anew inside of each level's function.
     ///
-    /// `FUSED` says whether `mul_add` is one instruction; where it is not, it would be a slow function.
-    fn run<const FUSED: bool>(self);
+    /// `FUSED` says whether `mul_add` is one instruction; where it is not, it would be a slow function. `BYTES` is
+    /// the length of a vector register: what a loop should keep in registers is counted in it.
+    fn run<const FUSED: bool, const BYTES: usize>(self);
 }
 
 /// A set of instructions.
@@ -92,7 +94,7 @@ pub(crate) fn run<K: Kernel>(kernel: K) {
 #[expect(unsafe_code, reason = "a call into code for instructions that were found at run time")]
 fn run_at<K: Kernel>(level: Level, kernel: K) {
     match level {
-        Level::Portable => kernel.run::<FUSED_ANYWAY>(),
+        Level::Portable => kernel.run::<FUSED_ANYWAY, 16>(),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: `levels` has found AVX2 and FMA, and nothing else makes this level.
         Level::Avx2 => unsafe { on_avx2(kernel) },
@@ -105,11 +107,11 @@ fn run_at<K: Kernel>(level: Level, kernel: K) {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 fn on_avx2<K: Kernel>(kernel: K) {
-    kernel.run::<true>();
+    kernel.run::<true, 32>();
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
 fn on_avx512<K: Kernel>(kernel: K) {
-    kernel.run::<true>();
+    kernel.run::<true, 64>();
 }

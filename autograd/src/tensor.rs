@@ -12,6 +12,7 @@ mod index;
 mod lines;
 mod mask;
 mod matmul;
+mod packed;
 mod reduce;
 mod axes;
 mod gather;
@@ -27,6 +28,7 @@ pub use block::release;
 pub(crate) use conv::Convolution;
 pub use mask::Mask;
 pub use matmul::{Matrix, Transposed};
+pub use packed::Packed;
 pub(crate) use pool::Pooling;
 
 use crate::element::Element;

@@ -19,6 +19,9 @@ use rand::Rng;
 /// The state of cell C with leaf L: h, or h and c.
 pub type StateOf<C, L> = <<C as Cell>::State as Family>::Of<L>;
 
+/// What a run of cell C over a sequence gives: h_t of all steps, and the last state.
+pub type Run<C, L> = (L, StateOf<C, L>);
+
 /// What goes from step to step: one or more tensors [B, ·], the first thing of which the rest of the network
 /// sees.
 pub trait State: Family<Of<()>: Send + Sync> {
@@ -120,6 +123,17 @@ pub trait Cell: Family<Of<()>: Send + Sync> {
     /// The same, to change.
     fn output_mut<L>(state: &mut StateOf<Self, L>) -> &mut L {
         Self::State::output_mut(state)
+    }
+
+    /// A whole sequence as one op on the tape, as fast as the cell can: h_t for the rows [T·B, I], step after step, and
+    /// the last state; from the last step to the first if `reverse`. None if the cell has no faster way.
+    fn fused<'t, E: Element>(
+        _params: &Self::Of<Var<'t, E>>,
+        _rows: Var<'t, E>,
+        _initial: &StateOf<Self, Var<'t, E>>,
+        _reverse: bool,
+    ) -> Option<Run<Self, Var<'t, E>>> {
+        None
     }
 
     /// One step on the tape: the equations.

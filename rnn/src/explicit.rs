@@ -132,6 +132,22 @@ pub fn unroll_as_one_op<'t, C: Cell, E: Element>(
     (xs.arrangement().filled(rows), collect(initial, &mut outputs))
 }
 
+/// As [`unroll_as_one_op`], by the cell's own op for whole sequences where there is one and nothing else happens on the
+/// way: no noise, and rows of one length.
+#[track_caller]
+pub fn unroll_fused<'t, C: Cell, E: Element>(
+    params: &C::Of<Var<'t, E>>,
+    xs: &Seq<Var<'t, E>>,
+    initial: &StateOf<C, Var<'t, E>>,
+    walk: &Walk,
+) -> (Seq<Var<'t, E>>, StateOf<C, Var<'t, E>>) {
+    let plain = xs.lengths().is_none() && walk.recurrent.is_none() && walk.zoneout.is_empty();
+    if plain && let Some((rows, last)) = C::fused(params, *xs.rows(), initial, walk.reverse) {
+        return (xs.arrangement().filled(rows), last);
+    }
+    unroll_as_one_op::<C, E>(params, xs, initial, walk)
+}
+
 #[cfg(test)]
 mod tests {
     use autograd::Tape;

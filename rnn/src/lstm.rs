@@ -13,11 +13,13 @@
 //! order. Source: Hochreiter and Schmidhuber 1997, with the forget gate of Gers, Schmidhuber and Cummins 2000;
 //! biases and row order as in PyTorch's nn.LSTM. A closed output gate hides the memory, it does not erase it.
 
+mod fused;
+
 use autograd::{Element, Tensor, Var, params};
 use rand::Rng;
 
 use crate::cell::{
-    Biased, Cell, Sizes, State, Step, affine, affine_backward, affine_on_tape, init_params,
+    Biased, Cell, Run, Sizes, State, Step, affine, affine_backward, affine_on_tape, init_params,
     tensor_bytes,
 };
 
@@ -113,6 +115,15 @@ impl Cell for Lstm {
         let g = g.tanh();
         let c = f * c + i * g;
         LstmState { h: o * c.tanh(), c }
+    }
+
+    fn fused<'t, E: Element>(
+        params: &Lstm<Var<'t, E>>,
+        rows: Var<'t, E>,
+        initial: &LstmState<Var<'t, E>>,
+        reverse: bool,
+    ) -> Option<Run<Self, Var<'t, E>>> {
+        Some(fused::unroll(params, rows, initial, reverse))
     }
 
     fn input<E: Element>(params: &Lstm<Tensor<E>>, xs: &Tensor<E>) -> Tensor<E> {

@@ -25,7 +25,7 @@ pub use error::StackError;
 pub use options::{Directions, Engine, Merge, StackOptions, Zoneout};
 
 use crate::cell::{Cell, Sizes, State, StateOf};
-use crate::explicit::unroll_as_one_op;
+use crate::explicit::{unroll_as_one_op, unroll_fused};
 use crate::noise::{self, Noise, Within};
 use crate::numbers::Numbers;
 use crate::seq::{Layout, Seq};
@@ -371,6 +371,7 @@ impl<'t, C: Cell, E: Element> Stack<C, Var<'t, E>> {
         self.check(&sizes, xs, initial, noise)?;
         let run = match self.options.engine {
             Engine::Explicit => unroll_as_one_op::<C, E>,
+            Engine::Fused => unroll_fused::<C, E>,
             Engine::Tape => unroll_on_tape_along::<C, E>,
         };
         Ok(self.through(&sizes, xs, initial, noise, |index, xs, initial, walk| {

@@ -94,21 +94,21 @@ macro_rules! elementary {
 
             impl Kernel for Exp<'_> {
                 #[inline(always)]
-                fn run<const FUSED: bool>(self) {
+                fn run<const FUSED: bool, const BYTES: usize>(self) {
                     self.0.iter_mut().for_each(|x| *x = exp::<FUSED>(*x));
                 }
             }
 
             impl Kernel for Tanh<'_> {
                 #[inline(always)]
-                fn run<const FUSED: bool>(self) {
+                fn run<const FUSED: bool, const BYTES: usize>(self) {
                     self.0.iter_mut().for_each(|x| *x = tanh::<FUSED>(*x));
                 }
             }
 
             impl Kernel for Sigmoid<'_> {
                 #[inline(always)]
-                fn run<const FUSED: bool>(self) {
+                fn run<const FUSED: bool, const BYTES: usize>(self) {
                     self.0.iter_mut().for_each(|x| *x = sigmoid::<FUSED>(*x));
                 }
             }

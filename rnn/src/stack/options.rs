@@ -132,6 +132,9 @@ pub enum Engine {
     /// One layer and direction is one op, whose forward and backward pass are those by hand.
     #[default]
     Explicit,
+    /// As `Explicit`, with weights packed once for a sequence and their gradients in one product after it, for
+    /// [`Lstm`](crate::Lstm) without noise and with rows of one length; anything else runs as `Explicit`.
+    Fused,
     /// Every step is composed of ops, as the cell's equations say.
     Tape,
 }
