@@ -172,7 +172,9 @@ fn states_that_do_not_fit_a_cell_are_named_with_what_fits() {
     };
     panics(call, &["checkpointed bptt: ", facts]);
     let model = LanguageModel::<Gru>::init::<f64>(3, None, 4, &mut rng(0));
-    panics(|| model.embed(&[0, 1, 2], 2), &["reshape", "[3, 3]", "[1, 2, 3]"]);
+    let facts = ["embed: 3 ids do not fill 2 rows; give every step one id a row"];
+    panics(|| model.embed(&[0, 1, 2], 2), &facts);
+    panics(|| model.embed(&[0, 1, 2], 0), &["embed: 3 ids do not fill 0 rows"]);
     let states = [model.zero_states(2), model.zero_states(2)].concat();
     panics(
         || model.forward(&[0, 1], &states, None).is_ok(),
