@@ -91,7 +91,10 @@ pub(crate) fn run<K: Kernel>(kernel: K) {
 }
 
 /// Runs a kernel at this level.
-#[expect(unsafe_code, reason = "a call into code for instructions that were found at run time")]
+#[cfg_attr(
+    target_arch = "x86_64",
+    expect(unsafe_code, reason = "a call into code for instructions that were found at run time")
+)]
 fn run_at<K: Kernel>(level: Level, kernel: K) {
     match level {
         Level::Portable => kernel.run::<FUSED_ANYWAY, 16>(),
