@@ -68,7 +68,7 @@ impl<C: Drawn> Case<C> {
     /// methods stay on one side.
     fn check(&self, seed: u64) -> Check {
         let bent = C::near_a_bend(&self.params, &self.trace());
-        let differences = if bent { f64::INFINITY } else { C::DIFFERENCES };
+        let differences = if bent { f64::INFINITY } else { C::differences(&self.params) };
         Check { full_up_to: 6, projections: 2, differences, ..Check::with_seed(seed) }
     }
 

@@ -15,9 +15,11 @@ use crate::rng;
 
 /// A cell of which any combination of options can be drawn.
 pub trait Drawn: Cell {
-    /// How far central differences may be off. More than usual where third derivatives are large, as of a power of
-    /// W_hh or a layer norm over two numbers; the other methods are exact there too.
-    const DIFFERENCES: f64 = 1e-7;
+    /// How far central differences may be off with these parameters. More than usual where third derivatives are
+    /// large, as of a power of W_hh or a layer norm over two numbers; the other methods are exact there too.
+    fn differences(_: &Self::Of<Tensor<f64>>) -> f64 {
+        1e-7
+    }
 
     /// Options for so many units.
     fn options(draw: &mut Draw, hidden_size: usize) -> Self::Options;
@@ -49,7 +51,12 @@ fn near(numbers: &Tensor<f64>, bend: f64) -> bool {
 }
 
 impl Drawn for Vanilla {
-    const DIFFERENCES: f64 = 1e-6;
+    fn differences(params: &Vanilla<Tensor<f64>>) -> f64 {
+        match params.nonlinearity {
+            Nonlinearity::Tanh => 1e-7,
+            Nonlinearity::Relu => 1e-6,
+        }
+    }
 
     fn options(draw: &mut Draw, _: usize) -> VanillaOptions {
         let nonlinearity = if draw.coin() { Nonlinearity::Tanh } else { Nonlinearity::Relu };
@@ -85,7 +92,9 @@ impl Drawn for Lstm {
 }
 
 impl Drawn for LstmVariant {
-    const DIFFERENCES: f64 = 1e-5;
+    fn differences(params: &LstmVariant<Tensor<f64>>) -> f64 {
+        if params.settings.layer_norm.is_some() { 1e-5 } else { 1e-7 }
+    }
 
     fn options(draw: &mut Draw, hidden_size: usize) -> LstmOptions {
         let projected = hidden_size > 1 && draw.coin();
