@@ -151,9 +151,17 @@ impl<E: Element> Contribution<E> {
     }
 
     /// This contribution alone, as a tensor of the input's shape.
+    #[inline]
     pub fn into_dense(self, shape: &[usize]) -> Tensor<E> {
         match self {
             Self::Dense(values) => values,
+            other => other.computed(shape),
+        }
+    }
+
+    /// As [`into_dense`](Self::into_dense), where there is something to compute.
+    fn computed(self, shape: &[usize]) -> Tensor<E> {
+        match self {
             Self::Lazy(Lazy(compute)) => {
                 let values = compute();
                 assert_eq!(values.shape(), shape, "a gradient has its variable's shape");

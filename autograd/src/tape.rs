@@ -390,7 +390,6 @@ pub(crate) fn backward<E: Element>(
 fn add<E: Element>(gradient: &mut Option<Tensor<E>>, shape: &Shape, contribution: Contribution<E>) {
     match (gradient, contribution) {
         (Some(sum), contribution) => contribution.add_to(sum),
-        (empty, Contribution::Dense(dx)) => *empty = Some(dx),
         (empty, contribution) => *empty = Some(contribution.into_dense(shape)),
     }
 }
