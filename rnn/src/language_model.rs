@@ -186,8 +186,9 @@ impl<C: Cell, E: Element> LanguageModel<C, Tensor<E>> {
         // The loss, and dL/dscores = (softmax − onehot) / (T·B).
         let op = CrossEntropy::new(targets);
         let loss = op.forward([&scores])?;
-        let [d_scores] = op.vjp([&scores], &loss, &Tensor::scalar(E::ONE));
-        let d_scores = d_scores.into_dense(scores.shape());
+        let d_loss = Tensor::scalar(E::ONE);
+        let [d_scores] = op.vjp([&scores], &loss, &d_loss);
+        let d_scores = d_scores.into_dense(scores.shape(), &d_loss);
 
         // Through the head to ∂ℓ_t/∂h_t, and from there back in time.
         let (head, d_outputs) = self.head.backward(outputs, &d_scores);
