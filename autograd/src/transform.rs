@@ -6,7 +6,6 @@
 use crate::dual::Dual;
 use crate::element::Element;
 use crate::error::expect;
-use crate::ops::Contribution;
 use crate::params::{Family, Params};
 use crate::tape::{At, HandOn, Recorded, Tape, Var};
 use crate::tensor::Tensor;
