@@ -71,7 +71,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: u16,
     /// Seconds for each figure.
-    #[arg(long, default_value_t = 0.5, value_parser = seconds)]
+    #[arg(long, default_value_t = 0.5, value_parser = seconds, allow_negative_numbers = true)]
     pub budget: f64,
     /// The fewest repetitions of each figure.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]

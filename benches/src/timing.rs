@@ -75,7 +75,7 @@ fn median(sorted: &[Duration]) -> f64 {
     let half = sorted.len() / 2;
     match sorted.len() % 2 {
         1 => microseconds(sorted[half]),
-        _ => (microseconds(sorted[half - 1]) + microseconds(sorted[half])) / 2.0,
+        _ => microseconds((sorted[half - 1] + sorted[half]) / 2),
     }
 }
 
