@@ -38,12 +38,7 @@ pub struct Shape {
 
 impl Shape {
     /// T, B, I, H.
-    pub const fn new(
-        seq_len: usize,
-        batch: usize,
-        input_size: usize,
-        hidden_size: usize,
-    ) -> Self {
+    pub const fn new(seq_len: usize, batch: usize, input_size: usize, hidden_size: usize) -> Self {
         Self { seq_len, batch, input_size, hidden_size }
     }
 }

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::case::{Case, Op};
+use crate::case::Case;
 
 /// What was found of a case.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,20 +55,6 @@ impl Figure {
             Found::Time { min_us, .. } => Some(min_us),
             Found::Memory { .. } => None,
         }
-    }
-
-    /// The least time of one operation of the chain, in nanoseconds.
-    pub fn ns_an_op(&self) -> Option<f64> {
-        match self.case.op {
-            Op::ChainTensor | Op::ChainScalar => Some(self.min_us()? * 1e3 / Case::CHAIN as f64),
-            _ => None,
-        }
-    }
-
-    /// Symbols a second of a training step, from the least time.
-    pub fn symbols_a_second(&self) -> Option<f64> {
-        let shape = self.case.shape?;
-        Some((shape.seq_len * shape.batch) as f64 * 1e6 / self.min_us()?)
     }
 
     /// Of two figures of one case, the better of both: the least of each number. Repetitions are added.
@@ -123,6 +109,5 @@ mod tests {
         let found =
             Found::Time { median_us: 8.0, min_us: 5.0, reps: 10, way: Some("module".into()) };
         assert_eq!(better.found, found);
-        assert_eq!(better.symbols_a_second(), Some(25e6 / 5.0));
     }
 }

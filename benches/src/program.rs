@@ -148,11 +148,7 @@ pub fn run(program: &impl Program, arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-fn answer(
-    program: &impl Program,
-    arguments: &Arguments,
-    line: &str,
-) -> Result<serde_json::Value> {
+fn answer(program: &impl Program, arguments: &Arguments, line: &str) -> Result<serde_json::Value> {
     let request = serde_json::from_str(line).with_context(|| format!("no request: {line}"))?;
     Ok(serde_json::to_value(figure(program, arguments, &request)?)?)
 }

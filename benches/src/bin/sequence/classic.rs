@@ -5,7 +5,7 @@ use std::hint::black_box;
 use autograd::clip::clip_grad_value;
 use autograd::draw::Draw;
 use autograd::optim::{Adagrad, Optimizer};
-use autograd::{Params, Tape, Tensor, scalar};
+use autograd::{Tape, Tensor, scalar};
 use benches::{Case, Way};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
