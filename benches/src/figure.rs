@@ -79,7 +79,7 @@ impl Figure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::{Cell, Shape};
+    use crate::case::{Cell, Op, Shape};
 
     #[test]
     fn a_line_comes_back_as_it_was() {

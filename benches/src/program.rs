@@ -9,6 +9,7 @@
 //!
 //! Memory (`rss`) is always measured in a process of its own.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -131,10 +132,12 @@ pub fn run(program: &impl Program, arguments: &Arguments) -> Result<()> {
         .build_global()
         .with_context(|| format!("cannot start {threads} threads"))?;
     let mut out = std::io::stdout().lock();
+    let mut meter = Meter { program, arguments, fastest: BTreeMap::new() };
     if arguments.serve {
         for line in std::io::stdin().lock().lines() {
             let line = line.context("cannot read a request")?;
-            let answer = answer(program, arguments, &line)
+            let answer = meter
+                .answer(&line)
                 .unwrap_or_else(|error| serde_json::json!({ "error": format!("{error:#}") }));
             writeln!(out, "{answer}").and_then(|()| out.flush()).context("cannot answer")?;
         }
@@ -142,33 +145,56 @@ pub fn run(program: &impl Program, arguments: &Arguments) -> Result<()> {
     }
     for case in arguments.cases() {
         let (budget, min_reps) = (arguments.budget, usize::from(arguments.min_reps));
-        let figure = figure(program, arguments, &Request { case, budget, min_reps })?;
+        let figure = meter.figure(&Request { case, budget, min_reps })?;
         writeln!(out, "{}", serde_json::to_string(&figure)?).context("cannot write a line")?;
     }
     Ok(())
 }
 
-fn answer(program: &impl Program, arguments: &Arguments, line: &str) -> Result<serde_json::Value> {
-    let request = serde_json::from_str(line).with_context(|| format!("no request: {line}"))?;
-    Ok(serde_json::to_value(figure(program, arguments, &request)?)?)
+/// A program at work.
+struct Meter<'a, P> {
+    program: &'a P,
+    arguments: &'a Arguments,
+    /// The way that was the fastest when a case was measured first; later turns take it at once.
+    fastest: BTreeMap<Case, &'static str>,
 }
 
-fn figure(program: &impl Program, arguments: &Arguments, request: &Request) -> Result<Figure> {
-    let case = request.case;
-    if case.op == Op::Rss && !arguments.alone {
-        return alone(program, arguments, &case);
+impl<P: Program> Meter<'_, P> {
+    fn answer(&mut self, line: &str) -> Result<serde_json::Value> {
+        let request = serde_json::from_str(line).with_context(|| format!("no request: {line}"))?;
+        Ok(serde_json::to_value(self.figure(&request)?)?)
     }
-    let found = match case.op {
-        Op::Rss => Found::Memory { mib: peak(program, &case)? },
-        _ => {
-            let time = Duration::try_from_secs_f64(request.budget)
-                .with_context(|| format!("{} is no number of seconds", request.budget))?;
-            let budget = Budget { time, min_reps: request.min_reps.max(1) };
-            measure(&mut program.ways(&case)?, budget)
+
+    fn figure(&mut self, request: &Request) -> Result<Figure> {
+        let Self { program, arguments, .. } = *self;
+        let case = request.case;
+        if case.op == Op::Rss && !arguments.alone {
+            return alone(program, arguments, &case);
         }
-    };
-    let threads = usize::from(arguments.threads);
-    Ok(Figure { implementation: program.name().to_string(), case, threads, found })
+        let found = match case.op {
+            Op::Rss => Found::Memory { mib: peak(program, &case)? },
+            _ => self.time(request)?,
+        };
+        let threads = usize::from(arguments.threads);
+        Ok(Figure { implementation: program.name().to_string(), case, threads, found })
+    }
+
+    fn time(&mut self, request: &Request) -> Result<Found> {
+        let time = Duration::try_from_secs_f64(request.budget)
+            .with_context(|| format!("{} is no number of seconds", request.budget))?;
+        let budget = Budget { time, min_reps: request.min_reps.max(1) };
+        let mut ways = self.program.ways(&request.case)?;
+        let several = ways.len() > 1;
+        if let Some(&fastest) = self.fastest.get(&request.case) {
+            ways.retain(|way| way.name == fastest);
+        }
+        let (mut found, fastest) = measure(&mut ways, budget);
+        self.fastest.insert(request.case, fastest);
+        if let Found::Time { way, .. } = &mut found {
+            *way = several.then(|| fastest.to_string());
+        }
+        Ok(found)
+    }
 }
 
 /// The most memory of training steps, above what the inputs and the parameters take.
@@ -205,9 +231,48 @@ fn alone(program: &impl Program, arguments: &Arguments, case: &Case) -> Result<F
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell as Counter;
+    use std::rc::Rc;
+
     use clap::Parser;
 
     use super::*;
+
+    /// Two ways, of which one sleeps; both count their runs.
+    struct Sleeper([Rc<Counter<usize>>; 2]);
+
+    impl Program for Sleeper {
+        fn name(&self) -> &str {
+            "sleeper"
+        }
+
+        fn ways(&self, _: &Case) -> Result<Vec<Way>> {
+            let [slow, fast] = self.0.clone();
+            let slow = move || {
+                slow.set(slow.get() + 1);
+                std::thread::sleep(Duration::from_millis(3));
+            };
+            Ok(vec![Way::new("slow", slow), Way::new("fast", move || fast.set(fast.get() + 1))])
+        }
+    }
+
+    #[test]
+    fn a_request_is_answered_and_the_second_takes_the_fastest_way_at_once() {
+        let sleeper = Sleeper(Default::default());
+        let arguments = parse("").expect("no arguments");
+        let mut meter =
+            Meter { program: &sleeper, arguments: &arguments, fastest: BTreeMap::new() };
+        let line = r#"{"cell":"gru","T":1,"B":2,"I":3,"H":4,"op":"fwd","budget":0,"min_reps":6}"#;
+        let mut runs_of_slow = Vec::new();
+        for _ in 0..2 {
+            let answer = meter.answer(line).expect("a figure");
+            assert_eq!((&answer["impl"], &answer["way"]), (&"sleeper".into(), &"fast".into()));
+            assert_eq!((&answer["T"], &answer["reps"]), (&1.into(), &6.into()));
+            runs_of_slow.push(sleeper.0[0].get());
+        }
+        assert_eq!(runs_of_slow[0], runs_of_slow[1]);
+        assert!(meter.answer("{}").is_err());
+    }
 
     #[derive(Parser)]
     struct Test {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use benches::floor::Rates;
+use benches::probe::Limits;
 use benches::{Case, Op};
 
 use crate::results::{BATCHED, GIST, OURS, Results, TORCH, geometric_mean};
@@ -79,15 +79,13 @@ fn percent(share: f64) -> String {
 
 fn limits(results: &Results) -> Vec<Vec<String>> {
     let mut rows = vec![row(["limit, the best of all probes", "one core", "both"])];
-    if let Some(limits) = results.limits {
-        let rates: [(&str, fn(Rates) -> f64); 3] = [
-            ("FMA f32, GFLOP/s", |rates| rates.fma_gflops),
-            ("read from L2, GB/s", |rates| rates.l2_gbs),
-            ("read from L3, GB/s", |rates| rates.l3_gbs),
-        ];
-        for (name, rate) in rates {
-            let [one, all] = [limits.one, limits.all].map(|rates| format!("{:.0}", rate(rates)));
-            rows.push(vec![name.to_string(), one, all]);
+    if let Some(Limits { one, all, .. }) = results.limits {
+        for (name, one, all) in [
+            ("FMA f32, GFLOP/s", one.fma_gflops, all.fma_gflops),
+            ("read from L2, GB/s", one.l2_gbs, all.l2_gbs),
+            ("read from L3, GB/s", one.l3_gbs, all.l3_gbs),
+        ] {
+            rows.push(vec![name.to_string(), format!("{one:.0}"), format!("{all:.0}")]);
         }
     }
     rows
