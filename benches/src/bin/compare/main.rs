@@ -130,7 +130,7 @@ fn measure(options: &Options) -> Result<Results> {
     let request = |case| Request { case, budget: options.budget, min_reps };
 
     'rounds: for round in 1..=rounds {
-        for &shape in &options.shapes {
+        for &shape in options.shapes.iter().filter(|_| !layers.is_empty()) {
             let limits = Limits::probe(2);
             eprintln!(
                 "round {round} of {rounds}, {:3.0} s: {shape}; {:.0} GFLOP/s on one core, {:.0} on both",

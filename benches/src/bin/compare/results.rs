@@ -129,7 +129,7 @@ impl Results {
         Some(us * 1e3 / Case::CHAIN as f64)
     }
 
-    /// The cases of layers that this project was timed at: by shape as first measured, cell, operation.
+    /// The cases of layers that this project was timed at: by shape, cell, operation.
     pub(crate) fn layers(&self) -> Vec<(Cell, Shape, Case)> {
         let ours = self.best.values().filter(|figure| figure.implementation == OURS);
         let mut found: Vec<_> = ours
