@@ -42,6 +42,9 @@ macro_rules! exercises {
 
 exercises! {
     central_difference "01_central_difference"
+    twice "02_twice"
+    walk "02_walk"
+    carry "08_carry"
 }
 
 fn folder() -> PathBuf {
