@@ -153,8 +153,12 @@ fn errors(seed: u64, steps: &[f64]) -> [Vec<[f64; 3]>; 4] {
 fn lesson(options: &Options) -> Result<()> {
     let folder = options.folder()?;
 
+    let places = |x: f64| if x < 0.1 { format!("{x:.1e}") } else { format!("{x:.1}") };
+
     // 1. A loss with many weights, each of which acts on it through ten steps of a tanh network.
-    println!("1. {N} weights, {T} steps of a tanh network with {H} units");
+    let problem = Problem::draw(options.seed);
+    let size = loss(&problem.weights, &problem, libm::tanh);
+    println!("1. {N} weights, {T} steps of a tanh network with {H} units, loss {size:.1}");
 
     // 2. Its gradient by differences, with 24 steps: h = 10^(−1/2), 10^(−1), ..., 10^(−12).
     let steps: Vec<f64> = (1..=24).map(|i| 10f64.powf(-f64::from(i) / 2.0)).collect();
@@ -162,7 +166,7 @@ fn lesson(options: &Options) -> Result<()> {
     println!("\n2. relative error of the gradient, median of three seeds");
     println!("   h      {}", CURVES.map(|name| format!("{name:>12}")).join(""));
     for i in (1..steps.len()).step_by(2) {
-        let row = errors.each_ref().map(|curve| format!("{:>12}", format!("{:.1e}", curve[i][1])));
+        let row = errors.each_ref().map(|curve| format!("{:>12}", places(curve[i][1])));
         println!("   1e-{:<3} {}", i.div_ceil(2), row.join(""));
     }
 
@@ -184,11 +188,11 @@ fn lesson(options: &Options) -> Result<()> {
     println!("   forward error {one:.1} times smaller, central {two:.0} times");
 
     // 5. On the left, rounding is: what is left of a digit is divided by h.
-    let places = |x: f64| format!("{x:.1e}");
     let at = |power: usize| 2 * power - 1;
     let rounding = [1, 3].map(|curve: usize| errors[curve][at(if curve == 1 { 6 } else { 10 })][1]);
     println!("\n5. central, with a step that is too small:");
-    println!("   f32 at h = 1e-6   {:.1e}\n   f64 at h = 1e-10  {:.1e}", rounding[0], rounding[1]);
+    let [small_f32, small_f64] = rounding.map(places);
+    println!("   f32 at h = 1e-6   {small_f32}\n   f64 at h = 1e-10  {small_f64}");
 
     // 6. The picture: four valleys.
     let mut chart = LineChart::new("The error of a numeric gradient", "step h", "relative error");
@@ -212,6 +216,7 @@ fn lesson(options: &Options) -> Result<()> {
 
     println!();
     result("weights", N);
+    result("loss", format!("{size:.0}"));
     result("runs_central", 2 * N);
     for (name, (h, error)) in CURVES.iter().zip(&best) {
         let name = name.replace(' ', "_");
@@ -220,7 +225,7 @@ fn lesson(options: &Options) -> Result<()> {
     }
     result("forward_ratio", format!("{one:.1}"));
     result("central_ratio", format!("{two:.0}"));
-    result("f32_central_at_1e-6", places(rounding[0]));
-    result("f64_central_at_1e-10", places(rounding[1]));
+    result("f32_central_at_1e-6", small_f32);
+    result("f64_central_at_1e-10", small_f64);
     Ok(())
 }

@@ -108,16 +108,12 @@ fn lesson(options: &Options) -> Result<()> {
     println!("   {} nodes: y = {:.5}, dy/dw = {:.0}", chain.nodes, chain.y, chain.dw);
 
     // 7. The graphs of 1. and 4., with a value and a gradient at each node.
-    let pictures = [("02_diamond.svg", &nodes, output), ("02_graph.svg", &tape.nodes(), g.index())];
-    for (name, nodes, output) in pictures {
-        let title = format!("Value and gradient of each of {} nodes", nodes.len());
-        picture(&title, nodes, &reverse_loop(nodes, output)).write(&folder.join(name))?;
-        println!(
-            "{}{}",
-            if name.contains("diamond") { "\n7. drawn in " } else { "   and " },
-            folder.join(name).display()
-        );
-    }
+    let [diamond, graph] = ["02_diamond.svg", "02_graph.svg"].map(|name| folder.join(name));
+    let grads = reverse_loop(&nodes, output);
+    picture(&nodes, &grads, &["a", "b = a + a", "c = b + b"]).write(&diamond)?;
+    let nodes = tape.nodes();
+    picture(&nodes, &reverse_loop(&nodes, g.index()), &["a", "b"]).write(&graph)?;
+    println!("\n7. drawn in {}\n   and {}", diamond.display(), graph.display());
 
     ensure!(found == [1.0, 8.0, 4.0, 4.0], "the four walks give {found:?}");
     ensure!(chain.nodes > 1_000_000, "the chain has {} nodes", chain.nodes);
@@ -263,38 +259,37 @@ fn chain() -> Chain {
 }
 // ANCHOR_END: chain
 
-/// Each node as a box with what made it, its value and its gradient, to the right of its operands.
-fn picture(title: &str, nodes: &[Node], grads: &[f64]) -> Graph {
-    let mut graph = Graph::new(title);
+/// Each node as a box with its name or what made it, its value and its gradient, to the right of its
+/// operands; the first nodes have these names.
+fn picture(nodes: &[Node], grads: &[f64], names: &[&str]) -> Graph {
     let mut columns = vec![0; nodes.len()];
     for i in 0..nodes.len() {
-        columns[i] =
-            operands(&nodes[i]).map(|(operand, _)| columns[operand] + 1).max().unwrap_or(0);
+        columns[i] = operands(&nodes[i]).map(|operand| columns[operand.0] + 1).max().unwrap_or(0);
     }
-    // A leaf that one node alone uses, as constants are, stands just left of it.
-    for i in 2..nodes.len() {
-        let mut users =
-            (i..nodes.len()).filter(|&j| operands(&nodes[j]).any(|(operand, _)| operand == i));
-        if let (Op::Leaf, Some(user)) = (nodes[i].op, users.next_back()) {
+    // A constant is used once, and stands just left of where that is.
+    for i in names.len()..nodes.len() {
+        let is_used = |&user: &usize| operands(&nodes[user]).any(|operand| operand.0 == i);
+        if let (Op::Leaf, Some(user)) = (nodes[i].op, (i..nodes.len()).find(is_used)) {
             columns[i] = columns[user] - 1;
         }
     }
-    let mut rows = vec![0; nodes.len() + 1]; // taken so far, in each column
+    let height = |column: usize| columns.iter().filter(|&&other| other == column).count();
+    let tallest = columns.iter().map(|&column| height(column)).max().unwrap_or(0);
+    let mut graph = Graph::new(&format!("{} nodes: value and gradient (∂) of each", nodes.len()));
     for (i, (Node { value, op, .. }, grad)) in nodes.iter().zip(grads).enumerate() {
-        let name = match (op, i) {
-            (Op::Leaf, 0) => "a".to_owned(),
-            (Op::Leaf, 1) => "b".to_owned(),
-            (Op::Leaf, _) => "constant".to_owned(),
-            (Op::Add, _) => "+".to_owned(),
-            (Op::Sub, _) => "−".to_owned(),
-            (Op::Mul, _) => "×".to_owned(),
-            (Op::Div, _) => "÷".to_owned(),
-            (op, _) => format!("{op:?}").to_lowercase(),
+        let name = match (names.get(i), op) {
+            (Some(name), _) => (*name).to_owned(),
+            (None, Op::Leaf) => "constant".to_owned(),
+            (None, Op::Add) => "+".to_owned(),
+            (None, Op::Sub) => "−".to_owned(),
+            (None, Op::Mul) => "×".to_owned(),
+            (None, Op::Div) => "÷".to_owned(),
+            (None, op) => format!("{op:?}").to_lowercase(),
         };
-        let place = (columns[i] as f64, f64::from(rows[columns[i]]));
-        rows[columns[i]] += 1;
-        let number = |x: f64| format!("{x:.2}");
-        let node = graph.node(place, &[&name, &number(*value), &format!("∂ {}", number(*grad))]);
+        let above = columns[..i].iter().filter(|&&column| column == columns[i]).count();
+        let row = above as f64 + (tallest - height(columns[i])) as f64 / 2.0;
+        let lines = [&name, &format!("{value:.2}"), &format!("∂ {grad:.2}")];
+        let node = graph.node((columns[i] as f64, row), &lines.map(String::as_str));
         for (operand, _) in operands(&nodes[i]) {
             graph.arrow(operand, node, "");
         }

@@ -59,17 +59,24 @@ struct Problem {
 impl Problem {
     fn draw(seed: u64, steps: usize) -> Self {
         let mut draw = Draw::new(seed, 0, 0);
-        let mut weight = |shape: &[usize]| draw.tensor(shape, -0.7..0.7);
-        let weights = Weights { w_ih: weight(&[H, I]), w_hh: weight(&[H, H]), b: weight(&[H]) };
+        let mut weight = |shape: &[usize]| draw.tensor(shape, -0.4..0.4);
+        let mut weights = Weights { w_ih: weight(&[H, I]), w_hh: weight(&[H, H]), b: weight(&[H]) };
+        // Something on the diagonal, so that a unit tends to keep its state, as trained ones do.
+        weights.w_hh.data_mut().iter_mut().step_by(H + 1).for_each(|w| *w += 0.6);
         let xs = (0..steps).map(|_| draw.tensor(&[B, I], -1.0..1.0)).collect();
-        let d_losses = (0..steps).map(|_| draw.signed_tensor(&[B, H], 0.5..1.5)).collect();
-        Self { weights, xs, d_losses }
+        Self { weights, xs, d_losses: draw_losses(&mut draw, steps) }
     }
 
     fn loss(&self, weights: &Weights) -> f64 {
         let hs = forward(weights, &self.xs);
         hs[1..].iter().zip(&self.d_losses).map(|(h, d)| (h * d).sum().item()).sum()
     }
+}
+
+/// What each step's loss says of its state: each unit should be larger, or smaller, at all steps.
+fn draw_losses(draw: &mut Draw, steps: usize) -> Vec<Tensor<f64>> {
+    let wanted = draw.signed_tensor(&[B, H], 1.0..1.001);
+    (0..steps).map(|_| &wanted * draw.tensor(&[B, H], 0.5..1.5)).collect()
 }
 
 // ANCHOR: forward
@@ -351,7 +358,7 @@ fn cosines_of<C: Cell>(seeds: [u64; 3]) -> Result<[f64; 3]> {
         let params = C::init::<f64>(I, H, &mut ChaCha8Rng::seed_from_u64(seed));
         let mut draw = Draw::new(seed, 0, 0);
         let xs = Seq::time_major(draw.tensor(&[T, B, I], -1.0..1.0));
-        let d_losses = draw.signed_tensor(&[T, B, H], 0.5..1.5);
+        let d_losses = Tensor::stack(&draw_losses(&mut draw, T));
 
         let tape = Tape::new();
         let vars = params.map(|w| tape.leaf(w.clone()));

@@ -62,6 +62,8 @@ pub struct Graph {
 
 /// Free space around the graph, in pixels.
 const MARGIN: i32 = 14;
+/// How far apart two arrows between the same boxes are, in pixels.
+const APART: f64 = 14.0;
 
 impl Graph {
     /// An empty graph with its title.
@@ -127,9 +129,15 @@ impl Graph {
         let right = right.max(width(&self.title) * TITLE / TEXT);
 
         let mut svg = Svg::new((right + MARGIN, bottom + MARGIN), &self.title);
-        for Arrow { from, to, label, colour } in &self.arrows {
+        for (i, arrow) in self.arrows.iter().enumerate() {
+            let Arrow { from, to, label, colour } = arrow;
+            // Arrows between the same two boxes lie side by side.
+            let same = |other: &&Arrow| (other.from, other.to) == (*from, *to);
+            let before = self.arrows[..i].iter().filter(same).count() as f64;
+            let all = self.arrows.iter().filter(same).count() as f64;
+            let aside = APART * (before - (all - 1.0) / 2.0);
             let (from, to) = (&self.boxes[*from], &self.boxes[*to]);
-            let ends = (centre(from), centre(to));
+            let ends = beside(centre(from), centre(to), aside);
             let start = border(ends.0, ends.1, (wide, self.height(from)));
             let end = border(ends.1, ends.0, (wide, self.height(to)));
             svg.arrow(start, end, *colour);
@@ -159,6 +167,14 @@ impl Graph {
 
 fn line_height() -> i32 {
     TEXT * 5 / 4
+}
+
+/// The two ends of a line, moved aside.
+fn beside(start: (i32, i32), end: (i32, i32), by: f64) -> ((i32, i32), (i32, i32)) {
+    let (dx, dy) = (f64::from(end.0 - start.0), f64::from(end.1 - start.1));
+    let length = dx.hypot(dy).max(1.0);
+    let (x, y) = ((-by * dy / length).round() as i32, (by * dx / length).round() as i32);
+    ((start.0 + x, start.1 + y), (end.0 + x, end.1 + y))
 }
 
 /// Where the line from the centre of a box towards a point leaves the box.
@@ -196,6 +212,12 @@ mod tests {
         assert_eq!(border((100, 100), (300, 100), (40, 20)), (120, 100));
         assert_eq!(border((100, 100), (100, 0), (40, 20)), (100, 90));
         assert_eq!(border((100, 100), (200, 200), (40, 20)), (110, 110));
+    }
+
+    #[test]
+    fn two_arrows_between_the_same_boxes_lie_side_by_side() {
+        assert_eq!(beside((0, 0), (10, 0), 7.0), ((0, 7), (10, 7)));
+        assert_eq!(beside((0, 0), (0, 10), 7.0), ((-7, 0), (-7, 10)));
     }
 
     #[test]
