@@ -9,4 +9,5 @@ pub mod report;
 pub mod progress;
 pub mod plot;
 pub mod files;
+pub mod check;
 pub mod ngram;
