@@ -35,7 +35,7 @@ pub(crate) fn exercise(site: &Site, name: &str) -> Result<String, String> {
     let mut out = format!(
         "<section class=\"exercise\" id=\"exercise-{escaped}\" aria-label=\"Exercise {escaped}\">\n\n\
          **Exercise** `{name}`. Write, in `{folder}/stub.rs`:\n\n{}\n\n\
-         `cargo exercise {name}` checks it; with `--hint` it gives the next hint.\n\n",
+         `cargo exercise {name}` checks it, and gives a hint with `--hint`.\n\n",
         fenced(&heads, "rust"),
     );
     for (i, hint) in hints.iter().enumerate() {

@@ -193,7 +193,10 @@ impl Site<'_> {
                     match self.image(&dest_url, &alternative, alone) {
                         Ok(Some(html)) => edits.push((range, html)),
                         Ok(None) => {}
-                        Err(what) => mistake(range.start, what),
+                        Err(what) => {
+                            mistake(range.start, what);
+                            edits.push((range, String::new()));
+                        }
                     }
                 }
                 Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => {
@@ -223,7 +226,16 @@ impl Site<'_> {
                     }
                 }
                 Event::Html(_) | Event::InlineHtml(_) => {
-                    edits.extend(self.summary(source, range));
+                    if let Some(edit) = self.summary(source, range.clone()) {
+                        edits.push(edit);
+                    } else if text[range.clone()].contains('$') {
+                        mistake(
+                            range.start,
+                            "a `$` between tags opens no formula; put an empty line before the text, \
+                             or write &#36; for the sign"
+                                .to_owned(),
+                        );
+                    }
                 }
                 _ => {}
             }

@@ -118,6 +118,22 @@ fn a_quiz_marks_what_was_chosen_in_words() {
 }
 
 #[test]
+fn the_keyboard_opens_and_closes_the_contents() {
+    from_files_and_server(WIDE, |browser, address| {
+        browser.goto(&format!("{address}08_toy.html"));
+        let is_open = "document.querySelector('#mdbook-sidebar').getBoundingClientRect().right > 0";
+        browser.until(&format!("return {is_open}"));
+        browser.keys("#mdbook-sidebar-toggle", "\u{E007}");
+        browser.until(&format!("return !({is_open})"));
+        browser.keys("#mdbook-sidebar-toggle", "\u{E007}");
+        browser.until(&format!("return {is_open}"));
+        let said =
+            browser.run("return document.querySelector('#mdbook-sidebar-toggle').ariaExpanded");
+        assert_eq!(said, "true");
+    });
+}
+
+#[test]
 fn the_arrow_keys_of_a_quiz_turn_no_page() {
     from_files_and_server(WIDE, |browser, address| {
         let page = format!("{address}08_toy.html");
@@ -212,7 +228,7 @@ fn axe_finds_nothing_in_any_theme() {
             browser.run("document.querySelectorAll('details').forEach(d => d.open = true)");
             browser.run(&axe);
             let found = browser.run_async(
-                "const found = await axe.run(document, { resultTypes: ['violations'] }); \
+                "const found = await axe.run(document, { preload: false, resultTypes: ['violations'] }); \
                  return found.violations.map(v => v.id + ': ' + v.nodes.slice(0, 3).map(n => \
                      n.target.join(' ') + ' ' + (n.any[0]?.message ?? n.all[0]?.message ?? '')).join('; '))",
             );
