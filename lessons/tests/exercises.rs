@@ -42,6 +42,9 @@ macro_rules! exercises {
 
 exercises! {
     central_difference "01_central_difference"
+    vjps "03_vjps"
+    check_vjp "04_check_vjp"
+    adam "05_adam"
 }
 
 fn folder() -> PathBuf {
