@@ -44,6 +44,9 @@ exercises! {
     central_difference "01_central_difference"
     twice "02_twice"
     walk "02_walk"
+    vjps "03_vjps"
+    check_vjp "04_check_vjp"
+    adam "05_adam"
     carry "08_carry"
 }
 
