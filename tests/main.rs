@@ -35,3 +35,4 @@ mod checkpoint;
 mod round_trip;
 mod checkpoint_files;
 mod resume;
+mod counting;

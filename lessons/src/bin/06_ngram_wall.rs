@@ -144,6 +144,7 @@ fn lesson(options: &Options) -> Result<()> {
         let (low, high) = at_six.fold((1.0_f64, 0.0_f64), |(a, b), x| (a.min(x), b.max(x)));
         result(&format!("{key}_6_spread"), format!("{low:.2} to {high:.2}"));
     }
+    result("rnn_units", RNN_UNITS);
     for (n, kept) in &contexts {
         result(&format!("contexts_{n}gram"), kept);
     }
