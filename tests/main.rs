@@ -36,3 +36,4 @@ mod round_trip;
 mod checkpoint_files;
 mod resume;
 mod counting;
+mod task_shapes;

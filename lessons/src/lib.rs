@@ -8,5 +8,7 @@ pub mod options;
 pub mod report;
 pub mod progress;
 pub mod plot;
+pub mod figure;
+pub mod seeds;
 pub mod files;
 pub mod ngram;

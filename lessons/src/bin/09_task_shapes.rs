@@ -4,6 +4,7 @@
 //! later. What differs is where symbols go in and where the loss looks. Then the loss is moved, and a problem that
 //! was easy cannot be learned any more.
 
+use std::ops::Range;
 use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
@@ -12,10 +13,12 @@ use autograd::optim::{Adam, Optimizer};
 use autograd::transform::value_and_grad;
 use autograd::{Tape, Tensor, clip::clip_grad_norm};
 use clap::Parser;
+use lessons::figure::{Anchor, Drawing};
 use lessons::options::Options;
-use lessons::plot::{LineChart, Series};
-use lessons::progress;
+use lessons::plot::{INK, LineChart, SERIES, Series};
+use lessons::progress::{self, ProgressBar};
 use lessons::report::{result, run};
+use lessons::seeds::Spread;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rnn::{Cell, Gru, LanguageModel, Lstm, Vanilla};
@@ -26,7 +29,6 @@ const NO_ANSWER: usize = 3; // a step at which the loss does not look
 const H: usize = 16;
 const B: usize = 64;
 const STEPS: usize = 800;
-const SEEDS: u64 = 3;
 const EXAMPLES: usize = 1_000; // to judge by
 const LENGTHS: [usize; 5] = [10, 20, 50, 100, 200]; // to judge parity at
 
@@ -47,22 +49,45 @@ fn main() -> ExitCode {
 type Example = (Vec<usize>, Vec<usize>);
 // ANCHOR_END: example
 
+/// Draws an example, of a given length where the task has no length of its own.
+type Draw = fn(usize, &mut ChaCha8Rng) -> Example;
+
+/// A shape of problem, a task of this shape, and a short picture of it: an x where something goes in or comes out.
+struct Shape {
+    key: &'static str,
+    name: &'static str,
+    task: &'static str,
+    draw: Draw,
+    inputs: &'static str,
+    answers: &'static str,
+}
+
+const IN_STEP: &str = "many to many, in step";
+#[rustfmt::skip]
+const SHAPES: [Shape; 5] = [
+    Shape { key: "one_to_one", name: "one to one", task: "the other bit", draw: other, inputs: "x", answers: "x" },
+    Shape { key: "one_to_many", name: "one to many", task: "a bit, then by turns", draw: alternate, inputs: "x...", answers: "xxxx" },
+    Shape { key: "many_to_one", name: "many to one", task: "more ones than zeros?", draw: majority, inputs: "xxxx", answers: "...x" },
+    Shape { key: "later", name: "many to many, later", task: "repeat four bits", draw: repeat, inputs: "xxx...", answers: "...xxx" },
+    Shape { key: "in_step", name: IN_STEP, task: "parity so far", draw: parity, inputs: "xxxx", answers: "xxxx" },
+];
+
 // ANCHOR: shapes
 /// One to one: the other bit.
-fn other(rng: &mut ChaCha8Rng) -> Example {
+fn other(_length: usize, rng: &mut ChaCha8Rng) -> Example {
     let bit = rng.random_range(0..2);
     (vec![bit], vec![1 - bit])
 }
 
 /// One to many: a bit goes in, six come out, by turns.
-fn alternate(rng: &mut ChaCha8Rng) -> Example {
+fn alternate(_length: usize, rng: &mut ChaCha8Rng) -> Example {
     let bit = rng.random_range(0..2);
     let inputs = (0..6).map(|t| if t == 0 { bit } else { BLANK }).collect();
     (inputs, (0..6).map(|t| (bit + t) % 2).collect())
 }
 
 /// Many to one: are there more ones than zeros?
-fn majority(rng: &mut ChaCha8Rng) -> Example {
+fn majority(_length: usize, rng: &mut ChaCha8Rng) -> Example {
     let bits = bits(9, rng);
     let ones: usize = bits.iter().sum();
     let mut answers = vec![NO_ANSWER; 9];
@@ -71,7 +96,7 @@ fn majority(rng: &mut ChaCha8Rng) -> Example {
 }
 
 /// Many to many, later: read four bits, then write them.
-fn repeat(rng: &mut ChaCha8Rng) -> Example {
+fn repeat(_length: usize, rng: &mut ChaCha8Rng) -> Example {
     let bits = bits(4, rng);
     let inputs = [&bits[..], &[BLANK; 4]].concat();
     (inputs, [&[NO_ANSWER; 4], &bits[..]].concat())
@@ -103,118 +128,142 @@ fn bits(count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
 
 fn lesson(options: &Options) -> Result<()> {
     let folder = options.folder()?;
-    let seeds = || options.seed..options.seed + SEEDS;
+    let seeds = [0, 1, 2].map(|i| options.seed + i);
+    let bar = progress::bar(((5 + 3) * seeds.len() * STEPS) as u64);
 
-    // 1. to 5. Five shapes, one cell, one loop.
-    type Draw = fn(usize, &mut ChaCha8Rng) -> Example;
-    let shapes: [(&str, &str, Draw); 5] = [
-        ("one to one", "the other bit", |_, rng| other(rng)),
-        ("one to many", "a bit, then by turns", |_, rng| alternate(rng)),
-        ("many to one", "more ones than zeros?", |_, rng| majority(rng)),
-        ("many to many, later", "repeat four bits", |_, rng| repeat(rng)),
-        ("many to many, in step", "parity so far", parity),
-    ];
-    let bar = progress::bar((5 + 3) * SEEDS * STEPS as u64);
-    println!("1. a vanilla cell with {H} units: right answers, median of {SEEDS} seeds");
-    let mut models = Vec::new();
-    for (i, (shape, task, draw)) in shapes.iter().enumerate() {
-        let mut found = Vec::new();
-        for seed in seeds() {
-            let model = train::<Vanilla>(*draw, 2..11, STEPS, seed, &bar)?;
-            found.push(accuracy(&model, |rng| draw(10, rng), seed)?);
-            if i == 4 {
-                models.push(model);
+    // 1. Five shapes, one cell, one loop.
+    println!("1. a vanilla cell with {H} units: right answers, median of {} seeds", seeds.len());
+    let mut found = Vec::new();
+    let mut parities = Vec::new();
+    for Shape { name, task, draw, .. } in SHAPES {
+        let mut right = [0.0; 3];
+        for (seed, right) in seeds.into_iter().zip(&mut right) {
+            let model = train::<Vanilla>(draw, 2..11, seed, &bar)?;
+            *right = accuracy(&model, |rng| draw(10, rng), seed)?;
+            if name == IN_STEP {
+                parities.push(model);
             }
         }
-        let (middle, spread) = summary(&found);
-        let line = format!("   {shape:<22} {task:<22} {middle:.2}   ({spread})");
-        bar.suspend(|| println!("{line}"));
-        ensure!(middle >= 0.98, "{shape}: only {middle:.2} of the answers are right");
+        let right = Spread::of(right);
+        bar.suspend(|| println!("   {name:<22} {task:<22} {right}"));
+        ensure!(right.median >= 0.98, "{name}: only {right} of the answers are right");
+        found.push(right);
     }
 
-    // 6. In step, parity was learned on 2 to 10 bits. It holds for more.
+    // 2. In step, parity was learned on 2 to 10 bits. It holds for more.
     println!("\n2. parity by the loss at every step, judged on longer sequences");
+    let mut curves = [(); 3].map(|()| Vec::new());
     let mut by_length = Vec::new();
     for length in LENGTHS {
-        let found = models
-            .iter()
-            .zip(seeds())
-            .map(|(model, seed)| accuracy(model, |rng| parity(length, rng), seed));
-        let found = found.collect::<Result<Vec<_>>>()?;
-        let cells: Vec<String> = found.iter().map(|x| format!("{x:.2}")).collect();
-        println!("   {length:3} bits   {}", cells.join("  "));
-        by_length.push(summary(&found));
+        let mut right = [0.0; 3];
+        for (i, model) in parities.iter().enumerate() {
+            right[i] = accuracy(model, |rng| parity(length, rng), seeds[i])?;
+            curves[i].push((length as f64, right[i]));
+        }
+        println!("   {length:3} bits   {}", Spread::of(right));
+        by_length.push(Spread::of(right));
     }
+    let long = by_length[LENGTHS.len() - 1];
+    ensure!(long.median >= 0.995, "parity of {} bits: only {long} are right", LENGTHS[4]);
 
-    // 7. The loss at the end only: all bits must be right at once before anything gets better.
+    // 3. The loss at the end only: all bits must be right at once before anything gets better.
     println!("\n3. parity of 16 bits, the loss at the end only");
     let at_end = [
-        ("vanilla", learn_at_end::<Vanilla>(seeds(), &bar)?),
-        ("GRU", learn_at_end::<Gru>(seeds(), &bar)?),
-        ("LSTM", learn_at_end::<Lstm>(seeds(), &bar)?),
+        ("vanilla", at_end::<Vanilla>(seeds, &bar)?),
+        ("GRU", at_end::<Gru>(seeds, &bar)?),
+        ("LSTM", at_end::<Lstm>(seeds, &bar)?),
     ];
     bar.finish_and_clear();
-    for (cell, found) in &at_end {
-        let (middle, spread) = summary(found);
-        println!("   {cell:<8} {middle:.2}   ({spread})");
-        ensure!(
-            middle <= 0.6,
-            "{cell}: {middle:.2} of the parities are right, against expectation"
-        );
+    for (cell, right) in &at_end {
+        println!("   {cell:<8} {right}");
+        ensure!(right.median <= 0.6, "{cell}: {right} of the parities are right, and not half");
     }
-    let (long, _) = by_length[LENGTHS.len() - 1];
-    ensure!(long >= 0.995, "parity of 200 bits is right at only {long:.2} of the steps");
 
+    wiring(&found).write(&folder.join("wiring.svg"))?;
     let mut chart = LineChart::new("Parity, learned on at most 10 bits", "bits", "right answers");
     chart.log_x = true;
-    for (seed, model) in seeds().zip(&models) {
-        let points = LENGTHS.iter().map(|&length| {
-            accuracy(model, |rng| parity(length, rng), seed).map(|y| (length as f64, y))
-        });
-        let points = points.collect::<Result<_>>()?;
+    for (seed, points) in seeds.iter().zip(curves) {
         chart.series.push(Series::new(&format!("seed {seed}"), points));
     }
     chart.baseline("a guess", 0.5);
     chart.write(&folder.join("parity.svg"))?;
 
     println!();
-    for (length, (middle, spread)) in LENGTHS.iter().zip(&by_length) {
-        result(&format!("parity_{length}"), format!("{middle:.2}"));
-        result(&format!("parity_{length}_spread"), spread);
+    for (Shape { key, .. }, right) in SHAPES.iter().zip(&found) {
+        result(key, format!("{:.2}", right.median));
+        result(&format!("{key}_spread"), right.range(2));
     }
-    for (cell, found) in &at_end {
-        let (middle, spread) = summary(found);
-        result(&format!("at_end_{}", cell.to_lowercase()), format!("{middle:.2}"));
-        result(&format!("at_end_{}_spread", cell.to_lowercase()), spread);
+    for (length, right) in LENGTHS.iter().zip(&by_length) {
+        result(&format!("parity_{length}"), format!("{:.2}", right.median));
+        result(&format!("parity_{length}_spread"), right.range(2));
+    }
+    for (cell, right) in &at_end {
+        let cell = cell.to_lowercase();
+        result(&format!("at_end_{cell}"), format!("{:.2}", right.median));
+        result(&format!("at_end_{cell}_spread"), right.range(2));
     }
     Ok(())
 }
 
+/// The five wirings side by side: where a symbol goes in, where an answer is wanted, and what came of it.
+fn wiring(found: &[Spread]) -> Drawing {
+    let mut drawing = Drawing::new(680, 230);
+    drawing.text([12.0, 18.0], Anchor::Start, 16, INK, "Where does the loss look?");
+    let mut left = 14.0;
+    for (Shape { name, inputs, answers, .. }, right) in SHAPES.iter().zip(found) {
+        let width = 27.0 * inputs.len().max(4) as f64;
+        let middle = left + width / 2.0;
+        let from = middle - 27.0 * inputs.len() as f64 / 2.0 + 13.5;
+        for t in 0..inputs.len() {
+            let x = from + 27.0 * t as f64;
+            if t > 0 {
+                drawing.line([x - 18.0, 110.0], [x - 9.0, 110.0], INK, 1.5);
+            }
+            drawing.rect([x - 9.0, 101.0], [18.0, 18.0], SERIES[0], 1.0);
+            if inputs.as_bytes()[t] == b'x' {
+                drawing.line([x, 119.0], [x, 138.0], INK, 1.5);
+                drawing.circle([x, 143.0], 5.0, SERIES[2]);
+            }
+            if answers.as_bytes()[t] == b'x' {
+                drawing.line([x, 82.0], [x, 101.0], INK, 1.5);
+                drawing.circle([x, 77.0], 5.0, SERIES[1]);
+            }
+        }
+        let (shape, when) = name.split_once(", ").unwrap_or((name, ""));
+        drawing.text([middle, 168.0], Anchor::Middle, 13, INK, shape);
+        drawing.text([middle, 184.0], Anchor::Middle, 13, INK, when);
+        let right = format!("{:.2}", right.median);
+        drawing.text([middle, 206.0], Anchor::Middle, 16, INK, &right);
+        left += width + 18.0;
+    }
+    drawing.text([12.0, 48.0], Anchor::Start, 13, SERIES[1], "an answer, and the loss");
+    drawing.text([220.0, 48.0], Anchor::Start, 13, SERIES[0], "the cell, once a step");
+    drawing.text([400.0, 48.0], Anchor::Start, 13, SERIES[2], "a symbol goes in");
+    drawing
+}
+
 /// Parity with the loss at the end, for a cell of any kind.
-fn learn_at_end<C: Cell>(
-    seeds: impl Iterator<Item = u64>,
-    bar: &progress::ProgressBar,
-) -> Result<Vec<f64>> {
-    let one = |seed| {
-        let model = train::<C>(parity_at_end, 16..17, STEPS, seed, bar)?;
-        accuracy(&model, |rng| parity_at_end(16, rng), seed)
-    };
-    seeds.map(one).collect()
+fn at_end<C: Cell>(seeds: [u64; 3], bar: &ProgressBar) -> Result<Spread> {
+    let mut right = [0.0; 3];
+    for (seed, right) in seeds.into_iter().zip(&mut right) {
+        let model = train::<C>(parity_at_end, 16..17, seed, bar)?;
+        *right = accuracy(&model, |rng| parity_at_end(16, rng), seed)?;
+    }
+    Ok(Spread::of(right))
 }
 
 // ANCHOR: train
 /// The loop, the same for every shape: examples, a loss where there are answers, a step.
 fn train<C: Cell>(
-    draw: impl Fn(usize, &mut ChaCha8Rng) -> Example,
-    lengths: std::ops::Range<usize>,
-    steps: usize,
+    draw: Draw,
+    lengths: Range<usize>,
     seed: u64,
-    bar: &progress::ProgressBar,
+    bar: &ProgressBar,
 ) -> Result<LanguageModel<C, Tensor<f32>>> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut model = LanguageModel::<C>::init::<f32>(V, None, H, &mut rng);
     let mut adam = Adam::new(1e-2);
-    for step in 0..steps {
+    for step in 0..STEPS {
         let length = rng.random_range(lengths.clone());
         let (inputs, answers) = side_by_side((0..B).map(|_| draw(length, &mut rng)));
         let (_loss, mut grads) = value_and_grad(
@@ -229,7 +278,7 @@ fn train<C: Cell>(
             &model,
         );
         clip_grad_norm(&mut grads, 1.0)?;
-        *adam.lr() = 1e-2 * (1.0 - step as f64 / steps as f64);
+        *adam.lr() = 1e-2 * (1.0 - step as f64 / STEPS as f64);
         adam.step(&mut model, &grads)?;
         bar.inc(1);
     }
@@ -261,12 +310,4 @@ fn accuracy<C: Cell>(
         (0..V).all(|other| other == answer || scores[answer] > scores[other])
     });
     Ok(right.count() as f64 / wanted.count() as f64)
-}
-
-/// The middle of the results, and the least and the most.
-fn summary(found: &[f64]) -> (f64, String) {
-    let mut found = found.to_vec();
-    found.sort_by(f64::total_cmp);
-    let [low, .., high] = found[..] else { unreachable!("three seeds") };
-    (found[found.len() / 2], format!("{low:.2} to {high:.2}"))
 }
