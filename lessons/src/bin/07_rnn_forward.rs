@@ -96,7 +96,8 @@ fn lesson(options: &Options) -> Result<()> {
         [0, 1, 2].map(|i| weights.w_ih[i][j])
     };
     println!("\n2. W_ih onehot(e) is a column of W_ih\n   {}", numbers(&column('e')));
-    let product = [0, 1, 2].map(|i| (0..V).map(|j| weights.w_ih[i][j] * one_hot('e')[j]).sum());
+    let product: [f64; H] =
+        [0, 1, 2].map(|i| (0..V).map(|j| weights.w_ih[i][j] * one_hot('e')[j]).sum());
     ensure!(product == column('e'), "the product {product:?} is not the column");
 
     // 3. The same letter twice is not the same state.
