@@ -11,4 +11,5 @@ pub mod plot;
 pub mod figure;
 pub mod seeds;
 pub mod files;
+pub mod check;
 pub mod ngram;
