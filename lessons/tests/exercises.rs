@@ -42,6 +42,10 @@ macro_rules! exercises {
 
 exercises! {
     central_difference "01_central_difference"
+    smoothing "06_smoothing"
+    step "07_step"
+    many_to_one "09_many_to_one"
+    shift "10_shift"
 }
 
 fn folder() -> PathBuf {
