@@ -1,6 +1,9 @@
 //! Everything that decides whether this project can be trusted.
 
 mod ops;
+mod vjps;
+mod directions;
+mod descent;
 mod errors;
 mod bad_input;
 mod extremes;

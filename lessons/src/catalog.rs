@@ -16,16 +16,16 @@ pub struct Lesson {
 /// Every lesson, in the order of the chapters.
 pub const LESSONS: &[Lesson] = &[
     Lesson { name: "02_scalar_engine", question: "What does backward() do?", seconds: 1 },
-    Lesson { name: "03_tensor_vjps", question: "How do shapes change the chain rule?", seconds: 2 },
+    Lesson { name: "03_tensor_vjps", question: "How do shapes change the chain rule?", seconds: 1 },
     Lesson {
         name: "04_gradcheck_lab",
         question: "How do I know a gradient is right without 2N evaluations?",
-        seconds: 5,
+        seconds: 4,
     },
     Lesson {
         name: "05_train_loop",
         question: "What does learning look like when it works?",
-        seconds: 10,
+        seconds: 5,
     },
     Lesson { name: "06_ngram_wall", question: "How far can counting go?", seconds: 20 },
     Lesson { name: "07_rnn_forward", question: "What is a hidden state?", seconds: 1 },

@@ -42,6 +42,9 @@ macro_rules! exercises {
 
 exercises! {
     central_difference "01_central_difference"
+    vjps "03_vjps"
+    check_vjp "04_check_vjp"
+    adam "05_adam"
     smoothing "06_smoothing"
     step "07_step"
     many_to_one "09_many_to_one"

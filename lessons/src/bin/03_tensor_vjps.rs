@@ -1,4 +1,4 @@
-//! Lesson 03. How do shapes change the chain rule?      cargo lesson 03_tensor_vjps   (2 s)
+//! Lesson 03. How do shapes change the chain rule?      cargo lesson 03_tensor_vjps   (1 s)
 //!
 //! Why what was repeated forward is summed backward, what a matrix product sends back and why no
 //! Jacobian is ever written down, and what happens when numbers are repeated that should not be.

@@ -1,4 +1,4 @@
-//! Lesson 05. What does learning look like when it works?      cargo lesson 05_train_loop   (10 s)
+//! Lesson 05. What does learning look like when it works?      cargo lesson 05_train_loop   (5 s)
 //!
 //! A small network learns two moons and three spirals. Before that come two checks that cost a second:
 //! the loss at step 0, and one batch learned by heart.
