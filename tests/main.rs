@@ -39,4 +39,5 @@ mod round_trip;
 mod checkpoint_files;
 mod resume;
 mod counting;
+mod hidden_state;
 mod task_shapes;

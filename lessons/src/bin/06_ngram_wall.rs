@@ -16,6 +16,7 @@ use lessons::options::Options;
 use lessons::plot::{LineChart, Series};
 use lessons::progress;
 use lessons::report::{result, run};
+use lessons::wrap::lines;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rnn::data::Streams;
@@ -66,7 +67,7 @@ fn lesson(options: &Options) -> Result<()> {
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
     println!("1. sentences with 0, 2 and 6 distractors");
     for depth in [0, 2, 6] {
-        println!("{}", wrapped(&agreement(depth, &mut rng).text()));
+        println!("   {}", lines(&agreement(depth, &mut rng).text(), 66).join("\n     "));
     }
 
     // 2. to 5. for three corpora, each with its own networks.
@@ -322,19 +323,4 @@ fn median(runs: &[Accuracy]) -> Accuracy {
         values.sort_by(f64::total_cmp);
         values[values.len() / 2]
     })
-}
-
-/// A sentence in lines of at most 66 characters, set off.
-fn wrapped(text: &str) -> String {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let line = lines.last_mut().expect("there is a line");
-        if line.len() + word.len() > 66 {
-            lines.push(format!("     {word}"));
-        } else {
-            line.push_str(if line.is_empty() { "   " } else { " " });
-            line.push_str(word);
-        }
-    }
-    lines.join("\n")
 }

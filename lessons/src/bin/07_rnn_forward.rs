@@ -12,6 +12,7 @@ use lessons::figure::{Anchor, Drawing};
 use lessons::options::Options;
 use lessons::plot::{INK, LineChart, SERIES, Series};
 use lessons::report::{result, run};
+use lessons::seeds::Spread;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rnn::{Cell, Seq, Vanilla, unroll};
@@ -108,15 +109,21 @@ fn lesson(options: &Options) -> Result<()> {
     let order = norm(&[0, 1, 2].map(|i| olleh[i] - hello[4][i]));
     println!("   after \"hello\" and \"olleh\", the same letters: distance {order:.3}");
 
-    // 4. Three ways to one state.
-    let engine = by_the_scalar_engine(&weights, "hello");
-    let library = by_the_library(&cell, "hello");
-    let largest = |other: &[[f64; H]]| {
-        let pairs = hello.iter().flatten().zip(other.iter().flatten());
-        pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
-    };
-    ensure!(largest(&engine) < 1e-12, "the scalar engine differs by {:.1e}", largest(&engine));
-    ensure!(largest(&library) < 1e-12, "the library differs by {:.1e}", largest(&library));
+    // 4. Three ways to one state, for three sets of weights.
+    let others = [0, 1, 2].map(|i| ChaCha8Rng::seed_from_u64(options.seed + i));
+    let cells = others.map(|mut rng| Vanilla::init::<f64>(V, H, &mut rng));
+    for cell in &cells {
+        let weights = self::weights(cell);
+        let hs = read(&weights, "hello", zero);
+        let largest = |other: &[[f64; H]]| {
+            let pairs = hs.iter().flatten().zip(other.iter().flatten());
+            pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+        };
+        let (engine, library) =
+            (by_the_scalar_engine(&weights, "hello"), by_the_library(cell, "hello"));
+        ensure!(largest(&engine) < 1e-12, "the scalar engine differs by {:.1e}", largest(&engine));
+        ensure!(largest(&library) < 1e-12, "the library differs by {:.1e}", largest(&library));
+    }
     println!("\n4. loops, scalar engine and library agree to better than 1e-12");
 
     // 5. The same weights, any length.
@@ -133,7 +140,6 @@ fn lesson(options: &Options) -> Result<()> {
     // 6. What becomes of the state it began with.
     let word: String = "hello".chars().cycle().take(30).collect();
     let starts = [[0.9, -0.9, 0.9], [-0.9, 0.9, 0.9], [0.9, 0.9, -0.9]];
-    let from_zero = read(&weights, &word, zero);
     let mut chart = LineChart::new(
         "Two beginnings, the same letters",
         "letters read",
@@ -142,22 +148,22 @@ fn lesson(options: &Options) -> Result<()> {
     chart.log_y = true;
     println!("\n6. distance to the run from zeros, for three other initial states");
     println!("   letters        0        1       10       30");
-    let mut last = Vec::new();
+    let mut last: f64 = 0.0;
     for (n, start) in starts.into_iter().enumerate() {
-        let distances: Vec<f64> = std::iter::once(norm(&start))
-            .chain(
-                read(&weights, &word, start)
-                    .iter()
-                    .zip(&from_zero)
-                    .map(|(a, b)| norm(&[0, 1, 2].map(|i| a[i] - b[i]))),
-            )
-            .collect();
+        let distances = distances(&weights, &word, start);
         let shown = [0, 1, 10, 30].map(|t| format!("{:8.1e}", distances[t]));
         println!("   start {}  {}", n + 1, shown.join(" "));
-        last.push(distances[30]);
+        last = last.max(distances[30]);
         let points = distances.iter().enumerate().map(|(t, &d)| (t as f64, d)).collect();
         chart.series.push(Series::new(&format!("start {}", n + 1), points));
     }
+    let fades = cells.each_ref().map(|cell| {
+        let distances = distances(&self::weights(cell), &word, starts[0]);
+        (distances[30] / distances[10]).powf(1.0 / 20.0)
+    });
+    let fades = Spread::of(fades);
+    println!("   what a letter leaves of it, three sets of weights: {fades}");
+    ensure!(fades.median < 0.9, "a letter leaves {fades} of the difference");
     chart.write(&folder.join("forgetting.svg"))?;
     unrolled(&hello).write(&folder.join("unrolled.svg"))?;
 
@@ -167,7 +173,9 @@ fn lesson(options: &Options) -> Result<()> {
     result("letters", V);
     result("distance_hel_hell", format!("{distance:.3}"));
     result("distance_hello_olleh", format!("{order:.3}"));
-    result("forgotten_below", power_of_ten_above(last.into_iter().fold(0.0, f64::max)));
+    result("forgotten_below", power_of_ten_above(last));
+    result("fade", format!("{:.2}", fades.median));
+    result("fade_spread", fades.range(2));
     result("h_5", numbers(&hello[4]).trim());
     Ok(())
 }
@@ -219,6 +227,13 @@ fn by_the_library(cell: &Vanilla<Tensor<f64>>, word: &str) -> Vec<[f64; H]> {
     hs.data().chunks(H).map(|h| h.try_into().expect("H numbers")).collect()
 }
 // ANCHOR_END: library
+
+/// How far the state is from that of a run that began at zero, before the first letter and after each.
+fn distances(weights: &Weights, word: &str, start: [f64; H]) -> Vec<f64> {
+    let (zeros, others) = (read(weights, word, [0.0; H]), read(weights, word, start));
+    let after = zeros.iter().zip(&others).map(|(a, b)| norm(&[0, 1, 2].map(|i| a[i] - b[i])));
+    std::iter::once(norm(&start)).chain(after).collect()
+}
 
 fn norm(x: &[f64; H]) -> f64 {
     x.iter().map(|x| x * x).sum::<f64>().sqrt()
