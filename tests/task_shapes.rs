@@ -21,3 +21,16 @@ fn an_ignored_step_has_no_gradient_in_its_scores() {
     });
     assert!((gradient - wanted).norm() <= 1e-15);
 }
+
+#[test]
+fn an_answer_that_leaves_out_one_bit_is_right_half_of_the_time() {
+    let bits = 8;
+    for seed in 0..100 {
+        let mut draw = Draw::new(seed, 0, 0);
+        let left_out = 1 << draw.below(0..bits);
+        let table: Vec<bool> = (0..1 << bits).map(|_| draw.coin()).collect();
+        let rule = |sequence: usize| table[sequence & !left_out];
+        let right = |&sequence: &usize| rule(sequence) == (sequence.count_ones() % 2 == 1);
+        assert_eq!((0..1 << bits).filter(right).count(), 1 << (bits - 1), "seed {seed}");
+    }
+}

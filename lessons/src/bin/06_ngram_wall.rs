@@ -1,4 +1,4 @@
-//! Lesson 06. How far can counting go?      cargo lesson 06_ngram_wall   (20 s)
+//! Lesson 06. How far can counting go?      cargo lesson 06_ngram_wall   (30 s)
 //!
 //! "The students near the old house of the teacher are happy." Who chooses between "is" and "are" must remember
 //! the subject. Tables of counts see the last few words, and so does a network with a window; beyond the window
@@ -27,6 +27,7 @@ use rnn::{LanguageModel, Vanilla};
 const V: usize = WORDS.len(); // words
 const DEPTHS: usize = 7; // 0 to 6 distractors
 const SENTENCES: usize = 20_000; // to learn from
+const MORE: usize = 10; // times as many for one of the tables
 const JUDGED: usize = 400; // other sentences, for each depth
 const ORDERS: [usize; 3] = [2, 3, 5]; // of the n-grams
 const SEEDS: u64 = 3;
@@ -71,20 +72,22 @@ fn lesson(options: &Options) -> Result<()> {
     }
 
     // 2. to 5. for three corpora, each with its own networks.
-    let names = ["2-gram", "3-gram", "5-gram", "window of 4", "recurrent"];
+    let names = ["2-gram", "3-gram", "5-gram", "5-gram, 10 x", "window of 4", "recurrent"];
     let bar = progress::bar(SEEDS * (MLP_STEPS + RNN_STEPS) as u64);
     let mut found = names.map(|_| Vec::new());
     let mut contexts = Vec::new();
     for seed in options.seed..options.seed + SEEDS {
-        let corpus = Corpus::draw(seed);
+        let corpus = Corpus::draw(seed, SENTENCES);
         for (n, found) in ORDERS.into_iter().zip(&mut found) {
             let counts = Counts::of(&corpus.words, n);
             found.push(corpus.judge(|sentence| counts.prefers(sentence)));
         }
+        let counts = Counts::of(&Corpus::draw(seed, MORE * SENTENCES).words, 5);
+        found[3].push(corpus.judge(|sentence| counts.prefers(sentence)));
         bar.set_message("a network with a window");
-        found[3].push(window_network(&corpus, seed, &bar)?);
+        found[4].push(window_network(&corpus, seed, &bar)?);
         bar.set_message("a recurrent network");
-        found[4].push(recurrent_network(&corpus, seed, &bar)?);
+        found[5].push(recurrent_network(&corpus, seed, &bar)?);
         if contexts.is_empty() {
             contexts = (2..=8).map(|n| (n, Counts::of(&corpus.words, n).longest())).collect();
         }
@@ -92,7 +95,7 @@ fn lesson(options: &Options) -> Result<()> {
     bar.finish_and_clear();
 
     // 6. The wall.
-    println!("\n2. share of right verbs, median of {SEEDS} seeds (least to most)");
+    println!("\n2. share of right verbs, median of {SEEDS} seeds");
     println!("   distractors       0     1     2     3     4     5     6");
     let medians = found.each_ref().map(|runs| median(runs));
     for (name, accuracy) in names.iter().zip(&medians) {
@@ -110,10 +113,13 @@ fn lesson(options: &Options) -> Result<()> {
     for (n, kept) in &contexts {
         println!("   {n}-gram  {kept:7}");
     }
-    println!("   the corpus has {} words, {V} different", Corpus::draw(options.seed).words.len());
+    println!(
+        "   the corpus has {} words, {V} different",
+        Corpus::draw(options.seed, SENTENCES).words.len()
+    );
 
     let [.., recurrent] = &medians;
-    for (name, accuracy) in names.iter().zip(&medians).take(4) {
+    for (name, accuracy) in names.iter().zip(&medians).take(5) {
         let best = accuracy[2..].iter().copied().fold(0.0, f64::max);
         ensure!(best <= 0.56, "{name} is right in {best:.2} of the verbs beyond its window");
     }
@@ -136,7 +142,7 @@ fn lesson(options: &Options) -> Result<()> {
 
     println!();
     for ((key, accuracy), runs) in
-        ["2gram", "3gram", "5gram", "window", "rnn"].iter().zip(&medians).zip(&found)
+        ["2gram", "3gram", "5gram", "5gram_more", "window", "rnn"].iter().zip(&medians).zip(&found)
     {
         for depth in [0, 1, 2, 6] {
             result(&format!("{key}_{depth}"), format!("{:.2}", accuracy[depth]));
@@ -146,6 +152,8 @@ fn lesson(options: &Options) -> Result<()> {
         result(&format!("{key}_6_spread"), format!("{low:.2} to {high:.2}"));
     }
     result("rnn_units", RNN_UNITS);
+    result("judged", JUDGED);
+    result("sentences", SENTENCES);
     for (n, kept) in &contexts {
         result(&format!("contexts_{n}gram"), kept);
     }
@@ -159,9 +167,9 @@ struct Corpus {
 }
 
 impl Corpus {
-    fn draw(seed: u64) -> Self {
+    fn draw(seed: u64, sentences: usize) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let sentences = (0..SENTENCES).map(|i| agreement(i % DEPTHS, &mut rng).ids);
+        let sentences = (0..sentences).map(|i| agreement(i % DEPTHS, &mut rng).ids);
         let mut sentences: Vec<_> = sentences.collect();
         rand::seq::SliceRandom::shuffle(&mut sentences[..], &mut rng);
         let judged =

@@ -1,4 +1,4 @@
-//! Lesson 09. One cell, four shapes of problem      cargo lesson 09_task_shapes   (20 s)
+//! Lesson 09. One cell, four shapes of problem      cargo lesson 09_task_shapes   (10 s)
 //!
 //! The same cell and the same loop solve five kinds of problem: one input or many, one answer or many, at once or
 //! later. What differs is where symbols go in and where the loss looks. Then the loss is moved, and a problem that

@@ -38,6 +38,8 @@ const SALT_ROAD: &str = include_str!("../../data/salt_road.txt");
 const SHARDS: usize = 2;
 /// How many characters of the held-out text are predicted to judge the model.
 const VALIDATION: usize = 50_000;
+/// The longest n-grams that are counted.
+const LONGEST: usize = 6;
 /// What has to be predicted: blanks and line breaks; letters that begin a word, and those that go on with it; and
 /// punctuation, digits and so on.
 const KINDS: [&str; 4] = ["blanks", "first letters", "other letters", "the rest"];
@@ -197,7 +199,7 @@ where
 
     // 2. How far does counting get? Bits a character on the held-out text, the fewer the better.
     let mut counted = Vec::new();
-    for order in 1..=4 {
+    for order in 1..=LONGEST {
         let bits = NGram::count(train, order, vocabulary.len()).bits(held_out);
         println!("{order}-gram {bits:.3} bits");
         counted.push(bits);
@@ -264,7 +266,7 @@ where
     println!("\nbits for what has to be predicted, and the share of real words written");
     println!("  step  {}  real words", KINDS.join("  "));
     for Judged { step, by_kind, real, .. } in &run.judged {
-        let cells = KINDS.iter().zip(by_kind).map(|(kind, x)| format!("{x:1$.2}", kind.len()));
+        let cells = KINDS.iter().zip(by_kind).map(|(kind, x)| format!("{x:0$.2}", kind.len()));
         println!("  {:4}  {}  {real:10.2}", step + 1, cells.collect::<Vec<_>>().join("  "));
     }
     println!();
