@@ -219,7 +219,7 @@ fn left(folder: &Folder, name: &str, output: &Output) -> [Vec<u8>; 4] {
         .filter(|line| line.starts_with("RESULT "))
         .map(str::to_string)
         .collect();
-    assert_eq!(lines.len(), 12 + 5 * 5, "{lines:?}");
+    assert_eq!(lines.len(), 13 + 5 * 5, "{lines:?}");
     let figure = read(format!("{name}.out/10_gru_loss.svg"));
     [read(name.to_string()), read(format!("{name}.model")), figure, lines.join("\n").into()]
 }

@@ -23,6 +23,10 @@ pub fn check() {
         !last.is_nan(),
         "p(a | c) with k = 0: nothing was seen after c, and 0/0 is no probability"
     );
+    assert!(
+        last != 0.0,
+        "p(a | c) with k = 0: yours is 0; the last word of a text is followed by none, so it does not count as `before`"
+    );
     close("p(a | c) with k = 0", last, 0.25, 1e-12);
     close("p(a | d) with k = 2", p(2.0, 3, 0), 0.25, 1e-12);
     for k in [0.0, 0.1, 1.0, 10.0] {
@@ -34,6 +38,14 @@ pub fn check() {
 
     // a b a: p(b | a) = 2/3, p(a | b) = 1, so the perplexity is the root of 3/2.
     let found = perplexity(&TEXT, 4, 0.0, &[0, 1, 0]);
+    for (mistake, wrong) in [
+        ("it is the exponential of a sum; take the mean over the two predictions", 1.5),
+        ("three words are two predictions: the first word is not predicted", 1.5_f64.cbrt()),
+        ("it is the mean itself, in nats; take its exponential", 1.5_f64.ln() / 2.0),
+        ("it is the mean of the single perplexities; take the mean of −ln p first", 1.25),
+    ] {
+        assert!((found - wrong).abs() > 1e-9, "the perplexity of a b a with k = 0: {mistake}");
+    }
     close("the perplexity of a b a with k = 0", found, 1.5_f64.sqrt(), 1e-12);
     let unseen = perplexity(&TEXT, 4, 0.0, &[0, 3, 0]);
     assert!(

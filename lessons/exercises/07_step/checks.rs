@@ -23,14 +23,21 @@ pub fn check() {
 
     let first = rnn_step(&xs[0], &h, weights);
     equal("the shape of one step", first.shape(), &[2, 4]);
+    // If mended inputs make the answer right, the answer makes the mistake.
+    let both = &b_ih + &b_hh;
+    let zero = Tensor::zeros(&[4]);
     let mistakes = [
         ("W_hh is transposed", rnn_step(&xs[0], &h, [&w_ih, &w_hh.transpose(0, 1), &b_ih, &b_hh])),
-        ("a bias is missing", rnn_step(&xs[0], &h, [&w_ih, &w_hh, &b_ih, &Tensor::zeros(&[4])])),
+        ("b_hh is missing", rnn_step(&xs[0], &h, [&w_ih, &w_hh, &both, &zero])),
+        ("b_ih is missing", rnn_step(&xs[0], &h, [&w_ih, &w_hh, &zero, &both])),
+        ("the tanh is missing", first.map(f64::tanh)),
     ];
-    // If the mistake makes the answer right, the answer makes the mistake.
-    for (mistake, mended) in mistakes {
-        let right = mended.data().iter().zip(&STATES[..8]).all(|(a, b)| (a - b).abs() < 1e-7);
-        assert!(!right, "one step: {mistake}");
+    if !is_right(&first) {
+        for (mistake, mended) in mistakes {
+            assert!(!is_right(&mended), "one step: {mistake}");
+        }
+        let elsewhere = rnn_step(&xs[0], &linspace(&[2, 4], 0.3, 0.1), weights);
+        assert!(elsewhere != first, "one step: the state before is not used");
     }
     all_close("one step", first.data(), &STATES[..8], 1e-7);
 
@@ -43,6 +50,11 @@ pub fn check() {
     );
     let all: Vec<f64> = states.iter().flat_map(|h| h.data().to_vec()).collect();
     all_close("three steps", &all, &STATES, 1e-7);
+}
+
+/// Whether this is the state after the first step.
+fn is_right(state: &Tensor<f64>) -> bool {
+    state.data().iter().zip(&STATES[..8]).all(|(a, b)| (a - b).abs() < 1e-7)
 }
 
 /// The states after each step, [3, 2, 4].

@@ -253,10 +253,10 @@ fn unrolled(hs: &[[f64; H]]) -> Drawing {
     let mut drawing = Drawing::new(680, 250);
     drawing.text([12.0, 18.0], Anchor::Start, 16, INK, "One cell, five letters");
     for (t, (letter, h)) in "hello".chars().zip(hs).enumerate() {
-        let x = 120.0 + 118.0 * t as f64;
-        let from = if t == 0 { x - 58.0 } else { x - 80.0 };
+        let x = 140.0 + 115.0 * t as f64;
+        let from = if t == 0 { 68.0 } else { x - 77.0 };
         drawing.line([from, 115.0], [x - 38.0, 115.0], INK, 1.5);
-        drawing.text([x - 59.0, 103.0], Anchor::Middle, 12, SERIES[1], "W_hh");
+        drawing.text([x - 57.5, 103.0], Anchor::Middle, 12, SERIES[1], "W_hh");
         drawing.frame([x - 38.0, 75.0], [76.0, 80.0], SERIES[0], 2.0);
         for (i, value) in h.iter().enumerate() {
             let y = 92.0 + 23.0 * i as f64;
@@ -267,7 +267,7 @@ fn unrolled(hs: &[[f64; H]]) -> Drawing {
         drawing.text([x, 212.0], Anchor::Middle, 18, SERIES[2], &letter.to_string());
         drawing.text([x, 60.0], Anchor::Middle, 13, SERIES[0], &format!("h_{}", t + 1));
     }
-    drawing.text([46.0, 115.0], Anchor::Middle, 13, SERIES[0], "h_0 = 0");
+    drawing.text([62.0, 115.0], Anchor::End, 13, SERIES[0], "h_0 = 0");
     drawing.text(
         [12.0, 238.0],
         Anchor::Start,

@@ -4,6 +4,7 @@
 //! later. What differs is where symbols go in and where the loss looks. Then the loss is moved, and a problem that
 //! was easy cannot be learned any more.
 
+use std::f64::consts::LN_2;
 use std::ops::Range;
 use std::process::ExitCode;
 
@@ -29,6 +30,7 @@ const NO_ANSWER: usize = 3; // a step at which the loss does not look
 const H: usize = 16;
 const B: usize = 64;
 const STEPS: usize = 800;
+const MEAN_OF: usize = 20; // steps that a point of the loss curve stands for
 const EXAMPLES: usize = 1_000; // to judge by
 const LENGTHS: [usize; 5] = [10, 20, 50, 100, 200]; // to judge parity at
 
@@ -134,14 +136,15 @@ fn lesson(options: &Options) -> Result<()> {
     // 1. Five shapes, one cell, one loop.
     println!("1. a vanilla cell with {H} units: right answers, median of {} seeds", seeds.len());
     let mut found = Vec::new();
-    let mut parities = Vec::new();
+    let (mut parities, mut everywhere) = (Vec::new(), Vec::new());
     for Shape { name, task, draw, .. } in SHAPES {
         let mut right = [0.0; 3];
         for (seed, right) in seeds.into_iter().zip(&mut right) {
-            let model = train::<Vanilla>(draw, 2..11, seed, &bar)?;
+            let (model, losses) = train::<Vanilla>(draw, 2..11, seed, &bar)?;
             *right = accuracy(&model, |rng| draw(10, rng), seed)?;
             if name == IN_STEP {
                 parities.push(model);
+                everywhere = losses;
             }
         }
         let right = Spread::of(right);
@@ -152,13 +155,11 @@ fn lesson(options: &Options) -> Result<()> {
 
     // 2. In step, parity was learned on 2 to 10 bits. It holds for more.
     println!("\n2. parity by the loss at every step, judged on longer sequences");
-    let mut curves = [(); 3].map(|()| Vec::new());
     let mut by_length = Vec::new();
     for length in LENGTHS {
         let mut right = [0.0; 3];
         for (i, model) in parities.iter().enumerate() {
             right[i] = accuracy(model, |rng| parity(length, rng), seeds[i])?;
-            curves[i].push((length as f64, right[i]));
         }
         println!("   {length:3} bits   {}", Spread::of(right));
         by_length.push(Spread::of(right));
@@ -174,18 +175,18 @@ fn lesson(options: &Options) -> Result<()> {
         ("LSTM", at_end::<Lstm>(seeds, &bar)?),
     ];
     bar.finish_and_clear();
-    for (cell, right) in &at_end {
+    for (cell, (right, _)) in &at_end {
         println!("   {cell:<8} {right}");
         ensure!(right.median <= 0.6, "{cell}: {right} of the parities are right, and not half");
     }
 
     wiring(&found).write(&folder.join("wiring.svg"))?;
-    let mut chart = LineChart::new("Parity, learned on at most 10 bits", "bits", "right answers");
-    chart.log_x = true;
-    for (seed, points) in seeds.iter().zip(curves) {
-        chart.series.push(Series::new(&format!("seed {seed}"), points));
+    let mut chart = LineChart::new("Parity, by where the loss looks", "step", "loss");
+    chart.series.push(curve("vanilla, everywhere", &everywhere));
+    for (cell, (_, losses)) in &at_end {
+        chart.series.push(curve(&format!("{cell}, at the end"), losses));
     }
-    chart.baseline("a guess", 0.5);
+    chart.baseline("a guess, ln 2", LN_2);
     chart.write(&folder.join("parity.svg"))?;
 
     println!();
@@ -197,7 +198,7 @@ fn lesson(options: &Options) -> Result<()> {
         result(&format!("parity_{length}"), format!("{:.2}", right.median));
         result(&format!("parity_{length}_spread"), right.range(2));
     }
-    for (cell, right) in &at_end {
+    for (cell, (right, _)) in &at_end {
         let cell = cell.to_lowercase();
         result(&format!("at_end_{cell}"), format!("{:.2}", right.median));
         result(&format!("at_end_{cell}_spread"), right.range(2));
@@ -209,7 +210,7 @@ fn lesson(options: &Options) -> Result<()> {
 fn wiring(found: &[Spread]) -> Drawing {
     let mut drawing = Drawing::new(680, 230);
     drawing.text([12.0, 18.0], Anchor::Start, 16, INK, "Where does the loss look?");
-    let mut left = 14.0;
+    let mut left = 8.0;
     for (Shape { name, inputs, answers, .. }, right) in SHAPES.iter().zip(found) {
         let width = 27.0 * inputs.len().max(4) as f64;
         let middle = left + width / 2.0;
@@ -234,7 +235,7 @@ fn wiring(found: &[Spread]) -> Drawing {
         drawing.text([middle, 184.0], Anchor::Middle, 13, INK, when);
         let right = format!("{:.2}", right.median);
         drawing.text([middle, 206.0], Anchor::Middle, 16, INK, &right);
-        left += width + 18.0;
+        left += width + 17.0;
     }
     drawing.text([12.0, 48.0], Anchor::Start, 13, SERIES[1], "an answer, and the loss");
     drawing.text([220.0, 48.0], Anchor::Start, 13, SERIES[0], "the cell, once a step");
@@ -242,14 +243,26 @@ fn wiring(found: &[Spread]) -> Drawing {
     drawing
 }
 
-/// Parity with the loss at the end, for a cell of any kind.
-fn at_end<C: Cell>(seeds: [u64; 3], bar: &ProgressBar) -> Result<Spread> {
-    let mut right = [0.0; 3];
+/// Parity with the loss at the end, for a cell of any kind; and the losses of the last seed.
+fn at_end<C: Cell>(seeds: [u64; 3], bar: &ProgressBar) -> Result<(Spread, Vec<f64>)> {
+    let (mut right, mut curve) = ([0.0; 3], Vec::new());
     for (seed, right) in seeds.into_iter().zip(&mut right) {
-        let model = train::<C>(parity_at_end, 16..17, seed, bar)?;
+        let (model, losses) = train::<C>(parity_at_end, 16..17, seed, bar)?;
         *right = accuracy(&model, |rng| parity_at_end(16, rng), seed)?;
+        curve = losses;
     }
-    Ok(Spread::of(right))
+    Ok((Spread::of(right), curve))
+}
+
+/// The mean loss of every [`MEAN_OF`] steps.
+fn curve(name: &str, losses: &[f64]) -> Series {
+    let mean = |(i, part): (usize, &[f64])| {
+        (
+            (i * MEAN_OF) as f64 + part.len() as f64 / 2.0,
+            part.iter().sum::<f64>() / part.len() as f64,
+        )
+    };
+    Series::new(name, losses.chunks(MEAN_OF).enumerate().map(mean).collect())
 }
 
 // ANCHOR: train
@@ -259,14 +272,15 @@ fn train<C: Cell>(
     lengths: Range<usize>,
     seed: u64,
     bar: &ProgressBar,
-) -> Result<LanguageModel<C, Tensor<f32>>> {
+) -> Result<(LanguageModel<C, Tensor<f32>>, Vec<f64>)> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut model = LanguageModel::<C>::init::<f32>(V, None, H, &mut rng);
     let mut adam = Adam::new(1e-2);
+    let mut losses = Vec::new();
     for step in 0..STEPS {
         let length = rng.random_range(lengths.clone());
         let (inputs, answers) = side_by_side((0..B).map(|_| draw(length, &mut rng)));
-        let (_loss, mut grads) = value_and_grad(
+        let (loss, mut grads) = value_and_grad(
             |tape: &Tape<f32>, model: LanguageModel<C, _>| {
                 let xs =
                     tape.constant(Tensor::one_hot(&inputs, V).reshape(&[inputs.len() / B, B, V]));
@@ -280,9 +294,10 @@ fn train<C: Cell>(
         clip_grad_norm(&mut grads, 1.0)?;
         *adam.lr() = 1e-2 * (1.0 - step as f64 / STEPS as f64);
         adam.step(&mut model, &grads)?;
+        losses.push(f64::from(loss.item()));
         bar.inc(1);
     }
-    Ok(model)
+    Ok((model, losses))
 }
 // ANCHOR_END: train
 

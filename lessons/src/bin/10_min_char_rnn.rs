@@ -304,6 +304,9 @@ where
     result("symbols", vocabulary.len());
     result("bits_uniform", format!("{:.3}", (vocabulary.len() as f64).log2()));
     result("bits", format!("{bits:.3}"));
+    let end = &run.losses[run.losses.len().saturating_sub(4 * MEAN_OF)..];
+    let read = end.iter().map(|&loss| self::bits(loss)).sum::<f64>() / end.len() as f64;
+    result("bits_read", format!("{read:.2}"));
     if repeats > 1 {
         result("bits_median", format!("{:.3}", spread.median));
         result("bits_spread", spread.range(3));
