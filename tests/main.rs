@@ -38,3 +38,6 @@ mod checkpoint;
 mod round_trip;
 mod checkpoint_files;
 mod resume;
+mod counting;
+mod hidden_state;
+mod task_shapes;

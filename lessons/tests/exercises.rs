@@ -47,7 +47,11 @@ exercises! {
     vjps "03_vjps"
     check_vjp "04_check_vjp"
     adam "05_adam"
+    smoothing "06_smoothing"
+    step "07_step"
     carry "08_carry"
+    many_to_one "09_many_to_one"
+    shift "10_shift"
 }
 
 fn folder() -> PathBuf {
