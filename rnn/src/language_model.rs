@@ -53,6 +53,12 @@ impl<C: Cell, L> Params for LanguageModel<C, L> {
         self.rnn.for_each_mut(f);
         self.head.for_each_mut(f);
     }
+
+    fn for_each(&self, f: &mut dyn FnMut(&L)) {
+        self.embedding.iter().for_each(&mut *f);
+        self.rnn.for_each(f);
+        self.head.for_each(f);
+    }
 }
 
 /// What one window of text says of a model.

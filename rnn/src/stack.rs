@@ -168,6 +168,10 @@ impl<C: Cell, L> Params for Stack<C, L> {
     fn for_each_mut(&mut self, f: &mut dyn FnMut(&mut L)) {
         self.cells.iter_mut().for_each(|cell| cell.for_each_mut(f));
     }
+
+    fn for_each(&self, f: &mut dyn FnMut(&L)) {
+        self.cells.iter().for_each(|cell| cell.for_each(f));
+    }
 }
 
 impl<C: Cell> Stack<C> {
