@@ -190,10 +190,7 @@ impl<C: Cell, E: Element> LanguageModel<C, Tensor<E>> {
         let outputs = trace.outputs.rows(); // [T·B, H]
 
         // The loss, and dL/dscores = (softmax − onehot) / (T·B).
-        let op = CrossEntropy::new(targets);
-        let loss = op.forward([&scores])?;
-        let [d_scores] = op.vjp([&scores], &loss, &Tensor::scalar(E::ONE));
-        let d_scores = d_scores.into_dense(scores.shape());
+        let (loss, d_scores) = CrossEntropy::new(targets).loss_and_grad(scores)?;
 
         // Through the head to ∂ℓ_t/∂h_t, and from there back in time.
         let (head, d_outputs) = self.head.backward(outputs, &d_scores);
@@ -208,7 +205,7 @@ impl<C: Cell, E: Element> LanguageModel<C, Tensor<E>> {
             d_table
         });
         let grads = LanguageModel { embedding, rnn, head };
-        Ok(WindowGrad { loss: loss.item(), grads, last_states: trace.last, delta_norms })
+        Ok(WindowGrad { loss, grads, last_states: trace.last, delta_norms })
     }
 }
 
@@ -240,7 +237,9 @@ impl<'t, C: Cell, E: Element> LanguageModel<C, Var<'t, E>> {
         let width = xs.shape()[1];
         let xs = Seq::time_major(xs.reshape(&[inputs.len() / batch, batch, width]));
         let out = self.rnn.on_tape(&xs, Some(states), noise);
-        self.head.on_tape(*out.outputs.rows()).try_cross_entropy(targets)
+        let Linear { weight, bias } = self.head;
+        let loss = CrossEntropy::new(targets);
+        out.outputs.rows().try_linear_cross_entropy(weight, bias, loss)
     }
 }
 
