@@ -19,6 +19,8 @@ mod long;
 mod op_table;
 mod layers;
 mod threads;
+mod data_parallel;
+mod clipped_step;
 mod picture;
 mod decode;
 mod data;
