@@ -351,7 +351,7 @@
 // In reading order: each module uses only those above it, and `tests/layers.rs` sees to it.
 pub mod scalar;
 
-mod kernel;
+pub mod kernel;
 mod threads;
 pub mod product;
 pub mod error;

@@ -136,6 +136,16 @@ pub trait Cell: Family<Of<()>: Send + Sync> {
         None
     }
 
+    /// The same without a tape and with nothing kept: what evaluation needs.
+    fn fused_run<E: Element>(
+        _params: &Self::Of<Tensor<E>>,
+        _rows: &Tensor<E>,
+        _initial: &StateOf<Self, Tensor<E>>,
+        _reverse: bool,
+    ) -> Option<Run<Self, Tensor<E>>> {
+        None
+    }
+
     /// One step on the tape: the equations.
     fn step<'t, E: Element>(
         params: &Self::Of<Var<'t, E>>,
@@ -245,6 +255,14 @@ impl Default for Biased {
     fn default() -> Self {
         Self { bias: true }
     }
+}
+
+/// The struct of `like` with the next leaves of a list.
+pub(crate) fn collect<P: Params, L>(
+    like: &P,
+    leaves: &mut impl Iterator<Item = L>,
+) -> <P::Family as Family>::Of<L> {
+    like.map(|_| leaves.next().expect("as many tensors as the struct has"))
 }
 
 /// The bytes of a tensor of so many elements: those, the tensor itself, and what keeps count of its users.

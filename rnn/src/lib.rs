@@ -150,6 +150,7 @@ pub mod numbers;
 pub mod seq;
 pub mod cell;
 pub mod by_tape;
+mod fused;
 pub mod vanilla;
 pub mod gru;
 pub mod lstm;

@@ -123,7 +123,16 @@ impl Cell for Lstm {
         initial: &LstmState<Var<'t, E>>,
         reverse: bool,
     ) -> Option<Run<Self, Var<'t, E>>> {
-        Some(fused::unroll(params, rows, initial, reverse))
+        Some(crate::fused::unroll_on_tape::<Self, E>(params, rows, initial, reverse))
+    }
+
+    fn fused_run<E: Element>(
+        params: &Lstm<Tensor<E>>,
+        rows: &Tensor<E>,
+        initial: &LstmState<Tensor<E>>,
+        reverse: bool,
+    ) -> Option<Run<Self, Tensor<E>>> {
+        Some(crate::fused::run::<Self, E>(params, rows, initial, reverse))
     }
 
     fn input<E: Element>(params: &Lstm<Tensor<E>>, xs: &Tensor<E>) -> Tensor<E> {

@@ -25,7 +25,7 @@ pub use error::StackError;
 pub use options::{Directions, Engine, Merge, StackOptions, Zoneout};
 
 use crate::cell::{Cell, Sizes, State, StateOf};
-use crate::explicit::{unroll_as_one_op, unroll_fused};
+use crate::explicit::{run, run_fused, unroll_as_one_op, unroll_fused};
 use crate::noise::{self, Noise, Within};
 use crate::numbers::Numbers;
 use crate::seq::{Layout, Seq};
@@ -398,6 +398,54 @@ impl<C: Cell, E: Element> Stack<C, Tensor<E>> {
     /// Zeros for `batch` rows, for each layer and direction.
     pub fn zero_states(&self, batch: usize) -> Vec<StateOf<C, Tensor<E>>> {
         self.sizes().into_iter().map(|sizes| C::State::zeros(batch, sizes)).collect()
+    }
+
+    /// Runs the stack without a tape, for its outputs and last states alone: evaluation. With [`Engine::Fused`] nothing else
+    /// is kept.
+    ///
+    /// Shapes as for [`Stack::on_tape`]. [`unroll`](Self::unroll) keeps all that happens.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// use rand::SeedableRng;
+    /// use rand_chacha::ChaCha8Rng;
+    /// use rnn::{Gru, Seq, Stack, StackOptions};
+    ///
+    /// let options = StackOptions { layers: 2, ..StackOptions::new(3, 4) };
+    /// let gru = Stack::<Gru>::init::<f32>(&options, &mut ChaCha8Rng::seed_from_u64(0));
+    /// let out = gru.run(&Seq::time_major(Tensor::ones(&[7, 2, 3])), None);
+    /// assert_eq!(out.outputs.steps().shape(), [7, 2, 4]);
+    /// assert_eq!(out.outputs.step(6), out.last[1].h);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the inputs or the states do not fit the parameters.
+    #[track_caller]
+    pub fn run(
+        &self,
+        xs: &Seq<Tensor<E>>,
+        initial: Option<&[StateOf<C, Tensor<E>>]>,
+    ) -> Output<C, Tensor<E>> {
+        expect(self.try_run(xs, initial))
+    }
+
+    /// As [`Stack::run`], or what does not fit.
+    #[track_caller]
+    pub fn try_run(
+        &self,
+        xs: &Seq<Tensor<E>>,
+        initial: Option<&[StateOf<C, Tensor<E>>]>,
+    ) -> Result<Output<C, Tensor<E>>, StackError> {
+        let sizes = self.sizes();
+        self.check(&sizes, xs, initial, None)?;
+        let run = match self.options.engine {
+            Engine::Fused => run_fused::<C, E>,
+            Engine::Explicit | Engine::Tape => run::<C, E>,
+        };
+        Ok(self.through(&sizes, xs, initial, None, |index, xs, initial, walk| {
+            run(&self.cells[index], xs, &initial, &walk)
+        }))
     }
 
     /// Draws the noise of one pass over T steps of B rows.
