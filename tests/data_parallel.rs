@@ -77,7 +77,8 @@ fn the_bytes_are_the_same_for_any_number_of_threads() {
         pool.expect("threads can be started").install(|| {
             let (loss, grads, _) = by_shards(&mut DataParallel::new(), &model);
             let leaves = grads.leaves().into_iter();
-            let bits = leaves.flat_map(|g| g.data().iter().map(|x| x.to_bits()).collect::<Vec<_>>());
+            let bits =
+                leaves.flat_map(|g| g.data().iter().map(|x| x.to_bits()).collect::<Vec<_>>());
             (loss.to_bits(), bits.collect::<Vec<_>>())
         })
     };
@@ -101,9 +102,11 @@ fn the_first_shard_that_fails_says_why() {
 fn counts_that_give_no_mean_are_refused() {
     for counts in [&[][..], &[0.0, 0.0], &[1.0, -1.0], &[f64::NAN], &[f64::INFINITY]] {
         let step = || {
-            DataParallel::<f64>::new().value_and_grad(&[Tensor::scalar(1.0)], counts, |_, _, [w]| {
-                Ok::<_, ()>((*w, ()))
-            })
+            DataParallel::<f64>::new().value_and_grad(
+                &[Tensor::scalar(1.0)],
+                counts,
+                |_, _, [w]| Ok::<_, ()>((*w, ())),
+            )
         };
         panics(step, &["the counts", "one for each shard"]);
     }

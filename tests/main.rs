@@ -21,6 +21,7 @@ mod layers;
 mod threads;
 mod data_parallel;
 mod clipped_step;
+mod stepper;
 mod picture;
 mod decode;
 mod data;

@@ -229,14 +229,7 @@ impl<'t, C: Cell, E: Element> LanguageModel<C, Var<'t, E>> {
         noise: Option<&Noise>,
     ) -> Result<Var<'t, E>, Error> {
         let batch = rows::<C, _>(states).shape()[0];
-        let vocab_size = self.head.bias.value().elements();
-        let xs = match self.embedding {
-            Some(table) => table.try_rows(inputs)?,
-            None => tape.constant(Tensor::try_one_hot(inputs, vocab_size)?),
-        };
-        let width = xs.shape()[1];
-        let xs = Seq::time_major(xs.reshape(&[inputs.len() / batch, batch, width]));
-        let out = self.rnn.on_tape(&xs, Some(states), noise);
+        let out = self.rnn.on_tape_ids(tape, self.embedding, inputs, batch, Some(states), noise)?;
         let Linear { weight, bias } = self.head;
         let loss = CrossEntropy::new(targets);
         out.outputs.rows().try_linear_cross_entropy(weight, bias, loss)

@@ -105,12 +105,7 @@ impl<E: Element> Op<E, 3> for LinearCrossEntropy {
         Ok(Tensor::scalar(loss))
     }
 
-    fn vjp(
-        &self,
-        inputs: [&Tensor<E>; 3],
-        _y: &Tensor<E>,
-        dy: &Tensor<E>,
-    ) -> [Contribution<E>; 3] {
+    fn vjp(&self, inputs: [&Tensor<E>; 3], _y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 3] {
         let kept = self.kept.get().and_then(|kept| kept.downcast_ref::<Kept<E>>());
         let d_scores = match kept {
             Some(kept) if kept.inputs.iter().zip(inputs).all(|(a, b)| is_same(a, b)) => {

@@ -85,8 +85,7 @@ impl<E: Element> Optimizer<E> for Sgd<E> {
     ) -> Result<(), OptimError> {
         let Self { lr, weight_decay, ref groups, nesterov, .. } = *self;
         let update = SgdUpdate { momentum: E::from_f64(self.momentum), nesterov };
-        let common =
-            Common { lr, weight_decay, scale, groups, needs: [self.needs(VELOCITY)] };
+        let common = Common { lr, weight_decay, scale, groups, needs: [self.needs(VELOCITY)] };
         for_each_parameter(common, &mut self.memory, params, grads, |lr, weight_decay| {
             (update, Setting::new(lr, weight_decay))
         })
