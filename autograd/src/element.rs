@@ -13,7 +13,7 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
 use crate::blocks::{Blocks, PerThread};
-use crate::kernel::{self, elementary, panels};
+use crate::kernel::{self, Functions, Sweep, elementary, panels, sweep};
 use crate::product::{self, Factors};
 use erf::{TERMS_F32, TERMS_F64, erf};
 
@@ -93,6 +93,11 @@ pub trait Element:
         numbers.iter_mut().for_each(|x| *x = x.sigmoid());
     }
 
+    /// Runs a loop of your own over numbers of this type, at the kernels' level for `f32` and `f64`: see [`Sweep`].
+    fn sweep(sweep: impl Sweep<Self>) {
+        sweep.run::<Plain>();
+    }
+
     /// ln(1 + e^x), written so that e is never raised to a positive power. Its slope is the logistic function.
     fn softplus(self) -> Self {
         match self.value() > 0.0 {
@@ -125,6 +130,24 @@ pub trait Element:
     /// As [`matmul_into`](Element::matmul_into), where B is in panels and neither factor is transposed.
     fn packed_into(factors: Factors, a: &[Self], b: &[Self], c: &mut [Self], accumulate: bool) {
         Self::matmul_into(factors, a, b, c, accumulate);
+    }
+}
+
+/// The functions of a sweep over numbers that have no kernels.
+struct Plain;
+
+impl<E: Element> Functions<E> for Plain {
+    fn mul_add(a: E, b: E, c: E) -> E {
+        a * b + c
+    }
+    fn exp(x: E) -> E {
+        x.exp()
+    }
+    fn tanh(x: E) -> E {
+        x.tanh()
+    }
+    fn sigmoid(x: E) -> E {
+        x.sigmoid()
     }
 }
 
@@ -194,6 +217,10 @@ macro_rules! real {
             }
             fn sigmoid_all(numbers: &mut [Self]) {
                 kernel::run(elementary::$module::Sigmoid(numbers));
+            }
+
+            fn sweep(numbers: impl Sweep<Self>) {
+                sweep::$module(numbers);
             }
 
             fn blocks() -> Option<&'static PerThread<Self>> {

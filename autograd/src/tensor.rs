@@ -115,6 +115,13 @@ impl<E: Element> Tensor<E> {
         Self::build(shape, |numbers| numbers.resize(shape.elements(), x))
     }
 
+    /// A tensor for a loop to write every number of: until then it holds those of whatever used its memory before, or
+    /// zeros. It costs no pass over that memory, as [`zeros`](Self::zeros) does.
+    #[track_caller]
+    pub fn unset(shape: &[usize]) -> Self {
+        Self { shared: Shared::unset(expect(Shape::new("tensor", shape))), view: None }
+    }
+
     /// Zeros.
     #[track_caller]
     pub fn zeros(shape: &[usize]) -> Self {

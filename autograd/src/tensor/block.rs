@@ -26,6 +26,15 @@ impl<E: Element> Shared<E> {
         Self(Some(shared))
     }
 
+    /// A block of this shape with any numbers: those of its last use, where there are any.
+    pub(super) fn unset(shape: Shape) -> Self {
+        let mut shared = take(shape.elements());
+        let block = Arc::get_mut(&mut shared).expect("a block that was taken is nobody else's");
+        block.shape = shape;
+        block.numbers.resize(shape.elements(), E::ZERO);
+        Self(Some(shared))
+    }
+
     pub(super) fn block(&self) -> &Block<E> {
         self.0.as_ref().expect("a block is given up only when it is dropped")
     }
