@@ -83,7 +83,10 @@ fn level() -> Level {
         match levels.iter().find(|(name, _)| *name == wanted) {
             Some(&(_, level)) => level,
             None => {
-                panic!("AUTOGRAD_KERNEL is {wanted:?}; this processor has {}", level_names().join(", "))
+                panic!(
+                    "AUTOGRAD_KERNEL is {wanted:?}; this processor has {}",
+                    level_names().join(", ")
+                )
             }
         }
     })

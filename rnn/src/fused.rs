@@ -10,12 +10,15 @@
 //! ```
 //!
 //! G is the number of gates. Where a step needs only the sum of A and B, they are one. A large batch is shared out among
-//! threads by its rows, each of which goes through the whole sequence; see [`steps`].
+//! threads by its rows, each of which goes through the whole sequence (module `steps`); of one row the units are halved
+//! (`halves`).
 //!
 //! Nothing is allocated in the loops over time. Kept for each unit and step: h, and what the cell says.
 
 mod lanes;
 mod steps;
+mod meet;
+mod halves;
 mod ahead;
 mod back;
 
@@ -122,19 +125,22 @@ impl<C: Fused, E: Element> Sequence<C, E> {
         initial: &StateOf<C, Tensor<E>>,
         reverse: bool,
     ) -> Self {
-        let way = way::<C, E>(rows, initial, reverse);
+        let way = way::<C, E>(params, rows, initial, reverse);
         let passed = ahead::forward::<C, E>(params, rows, initial, way, true);
         Self { params: params.map(|_| ()), way, passed }
     }
 }
 
-fn way<C: Cell, E: Element>(
+fn way<C: Fused, E: Element>(
+    params: &C::Of<Tensor<E>>,
     rows: &Tensor<E>,
     initial: &StateOf<C, Tensor<E>>,
     reverse: bool,
 ) -> Way {
     let batch = C::output(initial).shape()[0];
-    Way { steps: rows.shape()[0].checked_div(batch).unwrap_or(0), batch, reverse }
+    let steps = rows.shape()[0].checked_div(batch).unwrap_or(0);
+    let middle = steps::middle(steps, batch, C::GATES, C::sizes(params).hidden);
+    Way { steps, batch, reverse, middle }
 }
 
 impl<C: Fused, E: Element> Describe for Sequence<C, E> {
@@ -169,8 +175,7 @@ impl<C: Fused, E: Element> OpMany<E> for Sequence<C, E> {
         let Weights { w_ih, w_hh, b_ih, b_hh } = C::weights(&params);
 
         let way = self.way;
-        let swept =
-            back::sweep::<C, E>(&self.params, w_hh, &h_0, way, &self.passed, d_outputs);
+        let swept = back::sweep::<C, E>(&self.params, w_hh, &h_0, way, &self.passed, d_outputs);
         let (da, db) = (swept.da.clone(), swept.db.unwrap_or(swept.da));
         let mut grads = Vec::with_capacity(inputs.len());
         grads.push({
@@ -222,7 +227,7 @@ pub(crate) fn run<C: Fused, E: Element>(
     initial: &StateOf<C, Tensor<E>>,
     reverse: bool,
 ) -> Run<C, Tensor<E>> {
-    let way = way::<C, E>(rows, initial, reverse);
+    let way = way::<C, E>(params, rows, initial, reverse);
     let passed = ahead::forward::<C, E>(params, rows, initial, way, false);
     let mut outputs = passed.outputs.into_iter();
     let hs = outputs.next().expect("h_t and the last state");
