@@ -18,6 +18,8 @@
 
 pub(crate) mod elementary;
 pub(crate) mod panels;
+pub(crate) mod packing;
+mod transpose;
 pub(crate) mod sweep;
 
 use std::sync::OnceLock;
