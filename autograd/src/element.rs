@@ -13,6 +13,7 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
 use crate::blocks::{Blocks, PerThread};
+use crate::kernel::packing::Pack;
 use crate::kernel::{self, Functions, Sweep, elementary, panels, sweep};
 use crate::product::{self, Factors};
 use erf::{TERMS_F32, TERMS_F64, erf};
@@ -125,6 +126,14 @@ pub trait Element:
     /// [`Packed`](crate::tensor::Packed): all of them, where the type has no product of its own for panels.
     fn panel(n: usize) -> usize {
         n
+    }
+
+    /// Copies a matrix [k, n], or one stored transposed as [n, k], into panels of [`panel`](Element::panel) columns.
+    fn pack_into(w: &[Self], [k, n]: [usize; 2], transposed: bool, panels: &mut [Self]) {
+        match transposed {
+            false => panels.copy_from_slice(w),
+            true => (0..k * n).for_each(|i| panels[i] = w[i % n * k + i / n]),
+        }
     }
 
     /// As [`matmul_into`](Element::matmul_into), where B is in panels and neither factor is transposed.
@@ -242,6 +251,10 @@ macro_rules! real {
 
             fn panel(_n: usize) -> usize {
                 $panel
+            }
+
+            fn pack_into(w: &[Self], sizes: [usize; 2], transposed: bool, panels: &mut [Self]) {
+                kernel::run(Pack::<_, { $panel }> { w, sizes, transposed, panels });
             }
 
             fn packed_into(

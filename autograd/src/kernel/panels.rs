@@ -18,7 +18,7 @@
 use std::array::from_fn;
 use std::ops::{Add, AddAssign, Mul};
 
-use super::Kernel;
+use super::{Kernel, transpose};
 
 /// Columns of a panel of `f32`: 256 bytes, 4 registers of AVX-512.
 pub(crate) const F32: usize = 64;
@@ -31,6 +31,9 @@ pub(crate) trait Real:
 {
     /// `self` b + c, rounded once.
     fn mul_add(self, b: Self, c: Self) -> Self;
+
+    /// The rows of a small matrix as columns.
+    fn transposed(rows: [[Self; 4]; 4]) -> [[Self; 4]; 4];
 }
 
 impl Real for f32 {
@@ -38,12 +41,22 @@ impl Real for f32 {
     fn mul_add(self, b: Self, c: Self) -> Self {
         self.mul_add(b, c)
     }
+
+    #[inline(always)]
+    fn transposed(rows: [[Self; 4]; 4]) -> [[Self; 4]; 4] {
+        transpose::singles(rows)
+    }
 }
 
 impl Real for f64 {
     #[inline(always)]
     fn mul_add(self, b: Self, c: Self) -> Self {
         self.mul_add(b, c)
+    }
+
+    #[inline(always)]
+    fn transposed(rows: [[Self; 4]; 4]) -> [[Self; 4]; 4] {
+        transpose::doubles(rows)
     }
 }
 
