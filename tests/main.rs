@@ -1,6 +1,9 @@
 //! Everything that decides whether this project can be trusted.
 
 mod ops;
+mod vjps;
+mod directions;
+mod descent;
 mod errors;
 mod bad_input;
 mod extremes;
@@ -38,3 +41,6 @@ mod checkpoint;
 mod round_trip;
 mod checkpoint_files;
 mod resume;
+mod counting;
+mod hidden_state;
+mod task_shapes;

@@ -13,6 +13,7 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
 use crate::blocks::{Blocks, PerThread};
+use crate::kernel::packing::Pack;
 use crate::kernel::{self, Functions, Sweep, elementary, panels, sweep};
 use crate::product::{self, Factors};
 use erf::{TERMS_F32, TERMS_F64, erf};
@@ -125,6 +126,14 @@ pub trait Element:
     /// [`Packed`](crate::tensor::Packed): all of them, where the type has no product of its own for panels.
     fn panel(n: usize) -> usize {
         n
+    }
+
+    /// Copies a matrix [k, n], or one stored transposed as [n, k], into panels of [`panel`](Element::panel) columns.
+    fn pack_into(w: &[Self], [k, n]: [usize; 2], transposed: bool, panels: &mut [Self]) {
+        match transposed {
+            false => panels.copy_from_slice(w),
+            true => (0..k * n).for_each(|i| panels[i] = w[i % n * k + i / n]),
+        }
     }
 
     /// As [`matmul_into`](Element::matmul_into), where B is in panels and neither factor is transposed.
@@ -244,6 +253,18 @@ macro_rules! real {
                 $panel
             }
 
+            fn pack_into(w: &[Self], sizes: [usize; 2], transposed: bool, panels: &mut [Self]) {
+                let stride = sizes[usize::from(!transposed)];
+                kernel::run(Pack::<_, { $panel }> {
+                    w,
+                    stride,
+                    sizes,
+                    transposed,
+                    zeros: true,
+                    panels,
+                });
+            }
+
             fn packed_into(
                 Factors { m, k, n, .. }: Factors,
                 a: &[Self],
@@ -251,7 +272,8 @@ macro_rules! real {
                 c: &mut [Self],
                 accumulate: bool,
             ) {
-                kernel::run(panels::Product { sizes: [m, k, n], a, panels: b, c, accumulate });
+                let sizes = [m, k, n];
+                kernel::run(panels::Product { sizes, a, stride: k, panels: b, c, accumulate });
             }
         }
     };

@@ -18,6 +18,8 @@
 
 pub(crate) mod elementary;
 pub(crate) mod panels;
+pub(crate) mod packing;
+mod transpose;
 pub(crate) mod sweep;
 
 use std::sync::OnceLock;
@@ -83,7 +85,10 @@ fn level() -> Level {
         match levels.iter().find(|(name, _)| *name == wanted) {
             Some(&(_, level)) => level,
             None => {
-                panic!("AUTOGRAD_KERNEL is {wanted:?}; this processor has {}", level_names().join(", "))
+                panic!(
+                    "AUTOGRAD_KERNEL is {wanted:?}; this processor has {}",
+                    level_names().join(", ")
+                )
             }
         }
     })

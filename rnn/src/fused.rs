@@ -13,12 +13,15 @@
 //! dA up for each row of the table first. Where they are one-hot, A_t are columns of W_ih.
 //!
 //! G is the number of gates. Where a step needs only the sum of A and B, they are one. A large batch is shared out among
-//! threads by its rows, each of which goes through the whole sequence; see [`steps`].
+//! threads by its rows, each of which goes through the whole sequence (module `steps`); of one row the units are halved
+//! (`halves`).
 //!
 //! Nothing is allocated in the loops over time. Kept for each unit and step: h, and what the cell says.
 
 mod lanes;
 mod steps;
+mod meet;
+mod halves;
 mod ahead;
 mod back;
 mod stepping;
@@ -128,13 +131,14 @@ impl<C: Fused, E: Element> Sequence<C, E> {
         initial: &StateOf<C, Tensor<E>>,
         reverse: bool,
     ) -> Self {
-        let way = way::<C, E>(xs, initial, reverse);
+        let way = way::<C, E>(params, xs, initial, reverse);
         let passed = ahead::forward::<C, E>(params, xs, initial, way, true);
         Self { params: params.map(|_| ()), xs: xs.map(|_| ()), way, passed }
     }
 }
 
-fn way<C: Cell, E: Element>(
+fn way<C: Fused, E: Element>(
+    params: &C::Of<Tensor<E>>,
     xs: &Inputs<Tensor<E>>,
     initial: &StateOf<C, Tensor<E>>,
     reverse: bool,
@@ -144,7 +148,12 @@ fn way<C: Cell, E: Element>(
         Inputs::Rows(rows) => rows.shape()[0],
         Inputs::Table { ids, .. } | Inputs::OneHot { ids } => ids.len(),
     };
-    Way { steps: count.checked_div(batch).unwrap_or(0), batch, reverse }
+    let steps = count.checked_div(batch).unwrap_or(0);
+    let middle = match xs {
+        Inputs::Rows(_) => steps::middle(steps, batch, C::GATES, C::sizes(params).hidden),
+        _ => None, // what is looked up is not cut in two
+    };
+    Way { steps, batch, reverse, middle }
 }
 
 impl<C: Fused, E: Element> Describe for Sequence<C, E> {
@@ -262,7 +271,7 @@ pub(crate) fn run<C: Fused, E: Element>(
     reverse: bool,
 ) -> Run<C, Tensor<E>> {
     let xs = Inputs::Rows(rows.clone());
-    let way = way::<C, E>(&xs, initial, reverse);
+    let way = way::<C, E>(params, &xs, initial, reverse);
     let passed = ahead::forward::<C, E>(params, &xs, initial, way, false);
     let mut outputs = passed.outputs.into_iter();
     let hs = outputs.next().expect("h_t and the last state");

@@ -5,7 +5,9 @@ use std::ops::Range;
 use autograd::tensor::Packed;
 use autograd::{Element, Params, Tensor};
 
-use super::steps::{Piece, Steps, Way, enter, share, split_rows};
+use super::halves::{Forward, rows_of, units_of};
+use super::meet::together;
+use super::steps::{BLOCK, Piece, Steps, Way, enter, share, split_rows};
 use super::{Ahead, Fused, Weights};
 use crate::cell::{Inputs, StateOf};
 
@@ -130,6 +132,12 @@ pub(super) fn forward<C: Fused, E: Element>(
     if count * units > 0 {
         let Weights { w_ih, w_hh, .. } = C::weights(params);
         let (kinds, bias) = (kept.shape()[1], bias::<C, E>(params));
+        if let (Some(middle), Inputs::Rows(rows)) = (way.middle, xs) {
+            let params = (&params.map(|_| ()), [w_ih, w_hh, &bias]);
+            let written = [&mut kept, &mut hs].map(Tensor::data_mut);
+            halved::<C, E>(params, rows, &mut state, way, middle, written);
+            return Passed { kept, outputs: [vec![hs], state].concat() };
+        }
         let pass: Pass<'_, C, E> = Pass {
             params: &params.map(|_| ()),
             way,
@@ -197,6 +205,84 @@ impl<C: Fused, E: Element> Pass<'_, C, E> {
             );
         }
     }
+}
+
+/// [`forward`] of one row, with the units in two halves.
+fn halved<C: Fused, E: Element>(
+    (params, [w_ih, w_hh, bias]): (&C::Of<()>, [&Tensor<E>; 3]),
+    rows: &Tensor<E>,
+    state: &mut [Tensor<E>],
+    way: Way,
+    middle: usize,
+    [kept, hs]: [&mut [E]; 2],
+) {
+    let (units, inputs) = (w_hh.shape()[1], w_ih.shape()[1]);
+    let all = units_of(middle, units);
+    let pack = |w: &Tensor<E>, own: &Range<usize>, row| {
+        Packed::new(rows_of(w.data(), own, units, row).t())
+    };
+    let weights = all.each_ref().map(|own| [pack(w_ih, own, inputs), pack(w_hh, own, units)]);
+    let biases = all.each_ref().map(|own| rows_of(bias.data(), own, units, 1));
+    let width = C::GATES * units;
+    let mut a = Tensor::unset(&[BLOCK, width]);
+    let mut b = Tensor::unset(&[if C::APART { width } else { 0 }]);
+    let mut more = Tensor::unset(&[3, units]); // h of the second half, and twice the h that each finds
+    more.data_mut()[..units].copy_from_slice(state[0].data());
+    more.data_mut()[units..2 * units].copy_from_slice(state[0].data());
+
+    let split = |all, count| split_rows(all, middle, count);
+    let [a, a_2] = split(a.data_mut(), units);
+    let [b, b_2] = split(b.data_mut(), units);
+    let [kept, kept_2] = split(kept, units);
+    let (h_2, own_h) = more.data_mut().split_at_mut(units);
+    let (own_h, outs) = own_h.split_at_mut(units);
+    let ([own_h, own_h_2], [out, out_2]) = (split(own_h, units), split(outs, units));
+    let mut state = state.iter_mut().map(Tensor::data_mut);
+    let (h, c) = (state.next().expect("h"), state.next().unwrap_or_default());
+    let [c, c_2] = split(c, units);
+
+    let [first, second] = &all;
+    let ([[w_ih, w_hh], [w_ih_2, w_hh_2]], [bias, bias_2]) = (&weights, &biases);
+    let (rows, ready) = (rows.data(), 0..0);
+    let first_half = Forward::<C, E> {
+        params,
+        way,
+        rows,
+        own: first.clone(),
+        other: second.clone(),
+        w_ih,
+        w_hh,
+        bias: bias.data(),
+        kept,
+        a,
+        ready: ready.clone(),
+        b,
+        h,
+        state: own_h,
+        c,
+        out,
+        hs,
+    };
+    let second_half = Forward::<C, E> {
+        params,
+        way,
+        rows,
+        own: second.clone(),
+        other: first.clone(),
+        w_ih: w_ih_2,
+        w_hh: w_hh_2,
+        bias: bias_2.data(),
+        kept: kept_2,
+        a: a_2,
+        ready,
+        b: b_2,
+        h: h_2,
+        state: own_h_2,
+        c: c_2,
+        out: out_2,
+        hs: &mut [],
+    };
+    together([first_half, second_half], way.order(0..way.steps));
 }
 
 /// The biases of a row: b_ih + b_hh, or one behind the other.

@@ -7,6 +7,8 @@ use autograd::tensor::Packed;
 use autograd::{Element, Tensor};
 
 use super::ahead::Passed;
+use super::halves::{Backward, units_of};
+use super::meet::together;
 use super::steps::{Piece, Steps, Way, enter, share, split_rows};
 use super::{Back, Fused};
 
@@ -73,7 +75,10 @@ pub(super) fn sweep<C: Fused, E: Element>(
     let mut da = Tensor::unset(&[count, width]);
     let mut db = C::APART.then(|| Tensor::unset(&[count, width]));
     let mut d_state = d_state.to_vec();
-    if count * units > 0 {
+    if let (Some(middle), true) = (way.middle, count * units > 0) {
+        let (da, db) = (da.data_mut(), db.as_mut().map(Tensor::data_mut).unwrap_or_default());
+        halved::<C, E>(params, w_hh, h_0, way, middle, passed, (d_hs, &mut d_state), da, db);
+    } else if count * units > 0 {
         let sweep: Sweep<'_, C, E> = Sweep {
             params,
             way,
@@ -137,6 +142,72 @@ impl<C: Fused, E: Element> Sweep<'_, C, E> {
             }
         }
     }
+}
+
+/// [`sweep`] of one row, with the units in two halves.
+fn halved<C: Fused, E: Element>(
+    params: &C::Of<()>,
+    w_hh: &Tensor<E>,
+    h_0: &Tensor<E>,
+    way: Way,
+    middle: usize,
+    passed: &Passed<E>,
+    (d_hs, d_state): (&Tensor<E>, &mut [Tensor<E>]),
+    da: &mut [E],
+    db: &mut [E],
+) {
+    let units = w_hh.shape()[1];
+    let all = units_of(middle, units);
+    let weights = all.each_ref().map(|own| Packed::new(&w_hh.slice(1, own.start, own.end)));
+    let width = C::GATES * units;
+    let mut both = Tensor::unset(&[2, width]);
+    let mut found = Tensor::unset(&[if C::APART { 2 * width } else { width }]);
+
+    let [found, found_2] = split_rows(found.data_mut(), middle, units);
+    let (all_db, all_db_2) = both.data_mut().split_at_mut(width);
+    let mut state = d_state.iter_mut().map(Tensor::data_mut);
+    let (dh, dc) = (state.next().expect("h"), state.next().unwrap_or_default());
+    let [[dh, dh_2], [dc, dc_2]] = [dh, dc].map(|all| split_rows(all, middle, units));
+    let kept = passed.kept.data();
+    let (kept, kept_2) = kept.split_at(kept.len() / units * middle);
+    let [hs, h_0, d_hs] = [&passed.outputs[0], h_0, d_hs].map(Tensor::data);
+
+    let ([first, second], [w_hh, w_hh_2]) = (&all, &weights);
+    let first_half = Backward::<C, E> {
+        params,
+        way,
+        own: first.clone(),
+        other: second.clone(),
+        w_hh,
+        kept,
+        hs,
+        h_0,
+        d_hs,
+        dh,
+        dc,
+        found,
+        all: all_db,
+        da,
+        db,
+    };
+    let second_half = Backward::<C, E> {
+        params,
+        way,
+        own: second.clone(),
+        other: first.clone(),
+        w_hh: w_hh_2,
+        kept: kept_2,
+        hs,
+        h_0,
+        d_hs,
+        dh: dh_2,
+        dc: dc_2,
+        found: found_2,
+        all: all_db_2,
+        da: &mut [],
+        db: &mut [],
+    };
+    together([first_half, second_half], way.order(0..way.steps).rev());
 }
 
 /// dW = dᵀ X for rows d [N, M] and X [N, K] of all steps.

@@ -10,10 +10,15 @@
 use std::array::from_fn;
 use std::ops::Range;
 
+use super::lanes::LANES;
+
 /// How many steps threads take before they meet.
-const BLOCK: usize = 64;
+pub(super) const BLOCK: usize = 64;
 /// The fewest rows that a thread takes: those of a tile of a packed product.
 const FEWEST_ROWS: usize = 4;
+/// The fewest units that are halved, and for how many numbers of the weights in all steps: 0.1 ms of reading.
+const FEWEST_UNITS: usize = 64;
+const WORTH_HALVING: usize = 2_500_000;
 /// From how many floating-point operations on a second thread pays: 0.1 ms of work.
 const WORTH: usize = 10_000_000;
 
@@ -23,6 +28,15 @@ pub(super) struct Way {
     pub(super) steps: usize,
     pub(super) batch: usize,
     pub(super) reverse: bool,
+    /// Where the units are cut in two, if they are.
+    pub(super) middle: Option<usize>,
+}
+
+/// Where to cut the units of a layer with G gates in two, if it pays: where there is one row, which cannot be shared out.
+pub(super) fn middle(steps: usize, batch: usize, gates: usize, units: usize) -> Option<usize> {
+    let numbers = steps * gates * units * units;
+    let pays = batch == 1 && units >= FEWEST_UNITS && numbers >= WORTH_HALVING && threads() > 1;
+    pays.then(|| (units / 2).next_multiple_of(LANES))
 }
 
 impl Way {
@@ -36,7 +50,10 @@ impl Way {
     }
 
     /// The steps of a block in the order in which they are taken.
-    pub(super) fn order(self, block: Range<usize>) -> impl DoubleEndedIterator<Item = usize> {
+    pub(super) fn order(
+        self,
+        block: Range<usize>,
+    ) -> impl DoubleEndedIterator<Item = usize> + Clone {
         let (first, last) = (block.start, block.end);
         (first..last).map(move |t| if self.reverse { first + last - 1 - t } else { t })
     }
@@ -157,7 +174,7 @@ mod tests {
     fn blocks_go_through_every_step_once_and_each_knows_the_one_before() {
         for steps in [0, 1, 2, 63, 64, 65, 200] {
             for reverse in [false, true] {
-                let way = Way { steps, batch: 3, reverse };
+                let way = Way { steps, batch: 3, reverse, middle: None };
                 let order: Vec<_> = way.blocks().flat_map(|block| way.order(block)).collect();
                 let mut expected: Vec<_> = (0..steps).collect();
                 if reverse {
