@@ -85,6 +85,7 @@
 //!
 //! [`data`] turns files into ids and numbers; [`LanguageModel`] and [`models`] put layers between embeddings and losses;
 //! [`decode`] writes with any of them: greedy, at a temperature, top-k, top-p, or by beam search.
+//! [`LanguageModel::stepper`] packs the weights for many single steps, and [`LanguageModel::prepared`] for decoding.
 //!
 //! ```
 //! use autograd::optim::{Adam, Optimizer};

@@ -141,7 +141,8 @@ mod tests {
         let grads = |op: &LinearCrossEntropy, x: &Tensor<f64>| {
             let contributions = op.vjp([x, &w, &b], &one, &one);
             let shapes = [x.shape(), w.shape(), b.shape()].into_iter();
-            let dense = contributions.into_iter().zip(shapes).map(|(c, shape)| c.into_dense(shape, &one));
+            let dense =
+                contributions.into_iter().zip(shapes).map(|(c, shape)| c.into_dense(shape, &one));
             dense.collect::<Vec<_>>()
         };
         op.forward([&x(0), &w, &b]).expect("the shapes fit");

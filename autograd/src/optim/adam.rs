@@ -166,11 +166,11 @@ fn step<E: Element, P: Params<Leaf = Tensor<E>>>(
     let t = i32::try_from(memory.step + 1).unwrap_or(i32::MAX);
     let (correction1, correction2) = (1.0 - beta1.powi(t), (1.0 - beta2.powi(t)).sqrt());
     let [keep1, new1, keep2, new2] = [beta1, 1.0 - beta1, beta2, 1.0 - beta2].map(E::from_f64);
-    let [correction2, eps] = [correction2, eps].map(E::from_f64);
+    let [unbias2, eps] = [1.0 / correction2, eps].map(E::from_f64);
     for_each_parameter(common, memory, params, grads, |lr, weight_decay| {
         let shrink = E::from_f64(if decoupled { 1.0 - lr * weight_decay } else { 1.0 });
         let decay = if decoupled { 0.0 } else { weight_decay };
-        let update = AdamUpdate { keep1, new1, keep2, new2, correction2, eps, shrink };
+        let update = AdamUpdate { keep1, new1, keep2, new2, unbias2, eps, shrink };
         (update, Setting::new(lr / correction1, decay))
     })
 }
@@ -181,7 +181,8 @@ struct AdamUpdate<E> {
     new1: E,
     keep2: E,
     new2: E,
-    correction2: E,
+    /// 1 / √(1 − β₂ᵗ): a division less for each number.
+    unbias2: E,
     eps: E,
     shrink: E,
 }
@@ -189,13 +190,13 @@ struct AdamUpdate<E> {
 impl<E: Element> Update<E, 2> for AdamUpdate<E> {
     #[inline(always)]
     fn update(self, setting: Setting<E>, slot: Slot<'_, E, 2>) {
-        let Self { keep1, new1, keep2, new2, correction2, eps, shrink } = self;
+        let Self { keep1, new1, keep2, new2, unbias2, eps, shrink } = self;
         let Slot { values, grads, state: [m, v] } = slot;
         for ((w, &g), (m, v)) in values.iter_mut().zip(grads).zip(m.iter_mut().zip(v)) {
             let g = setting.gradient(g, *w);
             *m = keep1 * *m + new1 * g;
             *v = keep2 * *v + new2 * g * g;
-            *w = shrink * *w - setting.lr * *m / (v.sqrt() / correction2 + eps);
+            *w = shrink * *w - setting.lr * *m / (v.sqrt() * unbias2 + eps);
         }
     }
 }
