@@ -15,6 +15,11 @@ pub struct Lesson {
 
 /// Every lesson, in the order of the chapters.
 pub const LESSONS: &[Lesson] = &[
+    Lesson {
+        name: "01_numeric_vs_analytic",
+        question: "How wrong is a numeric derivative?",
+        seconds: 1,
+    },
     Lesson { name: "02_scalar_engine", question: "What does backward() do?", seconds: 1 },
     Lesson { name: "03_tensor_vjps", question: "How do shapes change the chain rule?", seconds: 1 },
     Lesson {
@@ -27,7 +32,10 @@ pub const LESSONS: &[Lesson] = &[
         question: "What does learning look like when it works?",
         seconds: 5,
     },
+    Lesson { name: "06_ngram_wall", question: "How far can counting go?", seconds: 30 },
+    Lesson { name: "07_rnn_forward", question: "What is a hidden state?", seconds: 1 },
     Lesson { name: "08_bptt_by_hand", question: "Where does the gradient go in time?", seconds: 1 },
+    Lesson { name: "09_task_shapes", question: "Where do I put the loss?", seconds: 10 },
     Lesson { name: "10_min_char_rnn", question: "Can 100 lines write English?", seconds: 60 },
 ];
 

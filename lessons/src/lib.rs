@@ -10,6 +10,7 @@ pub mod progress;
 pub mod plot;
 pub mod figure;
 pub mod seeds;
+pub mod wrap;
 pub mod files;
 pub mod check;
 pub mod ngram;

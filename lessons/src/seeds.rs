@@ -1,8 +1,8 @@
-//! One result from three seeds: the median is asserted, the spread is shown.
+//! One result from three seeds or more: the median is asserted, the spread is shown.
 
 use std::fmt;
 
-/// The least, the middle and the largest of three results.
+/// The least, the middle and the largest of some results.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
     /// The least.
@@ -14,7 +14,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of three results in any order.
+    /// Of results in any order, mostly three; of an even number, the median is the upper of the two in the middle.
     ///
     /// ```
     /// use lessons::seeds::Spread;
@@ -23,10 +23,17 @@ impl Spread {
     /// assert_eq!(spread.median, 0.98);
     /// assert_eq!(format!("{spread:.2}"), "0.98 (0.97 to 1.00)");
     /// ```
-    pub fn of(mut results: [f64; 3]) -> Self {
+    ///
+    /// # Panics
+    ///
+    /// If there is no result.
+    #[track_caller]
+    pub fn of(results: impl Into<Vec<f64>>) -> Self {
+        let mut results = results.into();
+        assert!(!results.is_empty(), "the spread of no results");
         results.sort_by(f64::total_cmp);
-        let [low, median, high] = results;
-        Self { low, median, high }
+        let [low, high] = [results[0], results[results.len() - 1]];
+        Self { low, median: results[results.len() / 2], high }
     }
 
     /// The least and the largest, written with so many decimals.

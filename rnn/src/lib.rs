@@ -150,6 +150,7 @@ pub mod numbers;
 pub mod seq;
 pub mod cell;
 pub mod by_tape;
+mod fused;
 pub mod vanilla;
 pub mod gru;
 pub mod lstm;
@@ -175,6 +176,7 @@ pub mod language_model;
 pub mod data;
 pub mod decode;
 pub mod models;
+pub mod stepper;
 pub mod checkpoint;
 
 pub use attention::{Attention, AttentionPooling};
@@ -192,6 +194,7 @@ pub use min_lstm::MinLstm;
 pub use noise::Noise;
 pub use seq::Seq;
 pub use stack::{Directions, Engine, Merge, Output, Stack, StackOptions, Zoneout};
+pub use stepper::Stepper;
 pub use unroll::{Bptt, Trace, bptt, unroll, unroll_on_tape};
 pub use vanilla::{Nonlinearity, Vanilla};
 
