@@ -4,8 +4,9 @@ use std::hint::black_box;
 
 use autograd::clip::clip_grad_value;
 use autograd::draw::Draw;
+use autograd::ops::CrossEntropy;
 use autograd::optim::{Adagrad, Optimizer};
-use autograd::{Tape, Tensor, scalar};
+use autograd::{Params, Tape, Tensor, scalar};
 use benches::{Case, Way};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -22,12 +23,23 @@ pub(crate) fn charlm(engine: Engine) -> Way {
         LanguageModel::<Vanilla>::init_with::<f32>(Case::VOCAB_SIZE, false, &options, &mut rng);
     let mut states = model.zero_states(shape.batch);
     let mut adagrad = Adagrad::new(0.1);
+    let mut tape = Tape::<f32>::new();
     Way::new("model", move || {
-        let found = model.window_grad(&inputs, &targets, &states, None).expect("ids below V");
-        let mut grads = found.grads;
+        tape.reset();
+        let vars = model.map(|w| tape.leaf(w.clone()));
+        let before: Vec<_> = states.iter().map(|s| s.map(|h| tape.constant(h.clone()))).collect();
+        let out = vars.rnn.on_tape_ids(&tape, None, &inputs, shape.batch, Some(&before), None);
+        let out = out.expect("ids below V");
+        let mean = out.outputs.rows().linear_cross_entropy(
+            vars.head.weight,
+            vars.head.bias,
+            CrossEntropy::new(&targets),
+        );
+        let grads = tape.backward(mean * shape.seq_len as f64); // the sum over the steps
+        let mut grads = vars.map(|&w| grads.of(w));
         clip_grad_value(&mut grads, 5.0).expect("finite");
         adagrad.step(&mut model, &grads).expect("a positive learning rate");
-        states = found.last_states;
+        states = out.carried();
     })
 }
 

@@ -2,7 +2,6 @@
 
 use std::hint::black_box;
 
-use autograd::clip::clip_grad_norm;
 use autograd::draw::Draw;
 use autograd::optim::{Adam, Optimizer};
 use autograd::{Params, Tape, Tensor};
@@ -27,12 +26,18 @@ fn layer<C: Cell>(shape: Shape, engine: Engine) -> (Stack<C, Tensor<f32>>, Tenso
 /// Outputs [T, B, H] from a zero state, nothing kept for gradients.
 pub(crate) fn forward<C: Cell>(shape: Shape, engine: Engine) -> Way {
     let (stack, xs) = layer::<C>(shape, engine);
-    let mut tape = Tape::new();
+    if engine == Engine::Tape {
+        let mut tape = Tape::new();
+        return Way::new("layer", move || {
+            tape.reset();
+            let weights = stack.map(|w| tape.constant(w.clone()));
+            let xs = Seq::time_major(tape.constant(xs.clone()));
+            black_box(weights.on_tape(&xs, None, None).outputs.steps().value());
+        });
+    }
+    let xs = Seq::time_major(xs);
     Way::new("layer", move || {
-        tape.reset();
-        let weights = stack.map(|w| tape.constant(w.clone()));
-        let xs = Seq::time_major(tape.constant(xs.clone()));
-        black_box(weights.on_tape(&xs, None, None).outputs.steps().value());
+        black_box(stack.run(&xs, None));
     })
 }
 
@@ -70,8 +75,7 @@ pub(crate) fn training_step<C: Cell>(shape: Shape, engine: Engine) -> Way {
         let states: Vec<_> = states.iter().map(|s| s.map(|s| tape.constant(s.clone()))).collect();
         let loss = vars.loss_on_tape(&tape, &inputs, &targets, &states, None);
         let grads = tape.backward(loss.expect("ids below V"));
-        let mut grads = vars.map(|&w| grads.of(w));
-        clip_grad_norm(&mut grads, 5.0).expect("finite");
-        adam.step(&mut model, &grads).expect("a positive learning rate");
+        let grads = vars.map(|&w| grads.of(w));
+        adam.step_clipped(&mut model, &grads, 5.0).expect("finite gradients");
     })
 }
