@@ -49,7 +49,7 @@ proptest! {
     }
 
     #[test]
-    fn equal_scores_cost_ln_k(classes in 1..20_usize, score in -3.0..3.0) {
+    fn equal_scores_cost_ln_k(classes in 1..20_usize, score in -3.0..3.0_f64) {
         let tape = Tape::new();
         let scores = tape.leaf(Tensor::full(&[4, classes], score));
         let targets: Vec<usize> = (0..4).map(|row| row % classes).collect();

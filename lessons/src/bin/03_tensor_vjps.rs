@@ -15,7 +15,7 @@ use clap::Parser;
 use lessons::figure::{Anchor, Drawing};
 use lessons::options::Options;
 use lessons::plot::{BASELINE, INK, SERIES};
-use lessons::report::{result, run};
+use lessons::report::{power_of_ten_above, result, run};
 use lessons::seeds::Spread;
 
 /// How do shapes change the chain rule? Broadcasts, matrix products, and every op of the crate
@@ -46,9 +46,7 @@ fn lesson(options: &Options) -> Result<()> {
     result("jacobian_zeros", zeros);
     result("slope_right", format!("{:.3}", right.slope));
     result("slope_unwanted", format!("{:.3}", wrong.slope));
-    result("shift_right", format!("{:.3}", right.shift));
     result("shift_unwanted", format!("{:.3}", wrong.shift));
-    result("loss_unwanted", format!("{:.3}", wrong.loss));
     result("ops", errors.ops);
     result("cases", errors.cases);
     result("broadcasts", errors.broadcasts);
@@ -397,11 +395,6 @@ fn on_scalars(params: &[Tensor<f64>; 4], x: &Tensor<f64>, targets: &[usize]) -> 
 /// The numbers of a tensor in a line.
 fn row(x: &Tensor<f64>) -> String {
     x.data().iter().map(|x| format!("{x:6.1}")).collect::<Vec<_>>().join(" ")
-}
-
-/// The next power of ten: rounding errors differ from machine to machine, their size does not.
-fn power_of_ten_above(error: f64) -> String {
-    format!("1e{}", error.max(1e-16).log10().floor() as i32 + 1)
 }
 
 /// Both gradients of a product. In each half Y stands below B and to the right of A, so that row i of A,
