@@ -15,6 +15,11 @@ pub struct Lesson {
 
 /// Every lesson, in the order of the chapters.
 pub const LESSONS: &[Lesson] = &[
+    Lesson {
+        name: "01_numeric_vs_analytic",
+        question: "How wrong is a numeric derivative?",
+        seconds: 1,
+    },
     Lesson { name: "02_scalar_engine", question: "What does backward() do?", seconds: 1 },
     Lesson { name: "03_tensor_vjps", question: "How do shapes change the chain rule?", seconds: 1 },
     Lesson {

@@ -250,6 +250,36 @@ pub fn equal<T: PartialEq + Debug>(what: &str, found: T, expected: T) {
     assert!(found == expected, "{what}: yours is {found:?}, it should be {expected:?}");
 }
 
+/// Prints one line about an intermediate result: whether it is exactly the expected one, whether it is
+/// but for rounding, and by how much the two differ at most. Returns the second.
+///
+/// ```
+/// use autograd::Tensor;
+/// use lessons::check::cmp;
+///
+/// let (mine, right) = (Tensor::new(&[2], vec![1.0, 2.0]), Tensor::new(&[2], vec![1.0, 2.5]));
+/// assert!(!cmp("dh", &mine, &right)); // dh         exact: no   approximate: no   maxdiff: 5.0e-1
+/// ```
+pub fn cmp(name: &str, found: &Tensor<f64>, expected: &Tensor<f64>) -> bool {
+    if found.shape() != expected.shape() {
+        println!("{name:10} shape {:?} in place of {:?}", found.shape(), expected.shape());
+        return false;
+    }
+    let differences = found.zip(expected, |a, b| (a - b).abs());
+    let worst = differences
+        .data()
+        .iter()
+        .fold(0.0_f64, |worst, &x| if x > worst || x.is_nan() { x } else { worst });
+    let approximate = worst <= 1e-9 * largest(expected).max(1.0);
+    let word = |yes: bool| if yes { "yes" } else { "no" };
+    let exact = word(found.data() == expected.data());
+    println!(
+        "{name:10} exact: {exact:3}  approximate: {:3}  maxdiff: {worst:.1e}",
+        word(approximate)
+    );
+    approximate
+}
+
 /// Runs an exercise's check and says in plain words what came of it: the `main` of each exercise.
 ///
 /// A panic of the check is the diagnosis; one of the answer is told with its place in the file.
@@ -355,6 +385,14 @@ mod tests {
     #[should_panic(expected = "the loss hardly depends on w")]
     fn a_loss_that_does_not_depend_on_the_value_judges_nothing() {
         let _ = gradient("w", &w(), |_| 1.0, &right());
+    }
+
+    #[test]
+    fn nothing_that_is_no_number_is_approximately_right() {
+        let expected = Tensor::new(&[3], vec![1.0, 2.0, 3.0]);
+        assert!(cmp("x", &expected, &expected));
+        assert!(!cmp("x", &Tensor::new(&[3], vec![1.0, f64::NAN, 3.0]), &expected));
+        assert!(!cmp("x", &Tensor::zeros(&[2]), &expected));
     }
 
     #[test]
