@@ -1,7 +1,7 @@
 //! What chapter 7 derives: what one step of a vanilla network makes of a small change of the state before it.
 
 use autograd::{Tensor, draw::Draw};
-use rnn::{Hidden, Seq, Vanilla, unroll};
+use rnn::{Cell, Hidden, Seq, Vanilla, unroll};
 
 #[test]
 fn a_change_of_the_state_before_arrives_times_w_hh_and_the_slope_of_tanh() {
@@ -13,7 +13,7 @@ fn a_change_of_the_state_before_arrives_times_w_hh_and_the_slope_of_tanh() {
         let before = draw.tensor(&[1, units], -0.9..0.9);
         let step = |h: &Tensor<f64>| {
             let trace = unroll::<Vanilla, f64>(&cell, &xs, &Hidden { h: h.clone() });
-            trace.last.h.reshape(&[units])
+            trace.outputs().reshape(&[units])
         };
         let after = step(&before);
         for j in 0..units {
