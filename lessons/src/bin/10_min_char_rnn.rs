@@ -1,4 +1,4 @@
-//! Lesson 10. Can 100 lines write English?      cargo lesson 10_min_char_rnn   (30 s)
+//! Lesson 10. Can 100 lines write English?      cargo lesson 10_min_char_rnn   (60 s)
 //!
 //! A recurrent network reads a text one character at a time and learns to say which comes next.
 //! It knows nothing of words when it starts.
@@ -235,7 +235,9 @@ where
             run.judged.push(Judged { step, bits, by_kind, real });
             bar.suspend(|| {
                 println!("--- step {}: {bits:.3} bits on held-out text", run.done);
-                lines(sample.trim(), 68).iter().for_each(|line| println!("  | {line}"));
+                for line in lines(sample.trim(), 68) {
+                    println!("{}", format!("  | {line}").trim_end());
+                }
                 println!();
             });
         }
