@@ -254,7 +254,15 @@ macro_rules! real {
             }
 
             fn pack_into(w: &[Self], sizes: [usize; 2], transposed: bool, panels: &mut [Self]) {
-                kernel::run(Pack::<_, { $panel }> { w, sizes, transposed, panels });
+                let stride = sizes[usize::from(!transposed)];
+                kernel::run(Pack::<_, { $panel }> {
+                    w,
+                    stride,
+                    sizes,
+                    transposed,
+                    zeros: true,
+                    panels,
+                });
             }
 
             fn packed_into(
@@ -264,7 +272,8 @@ macro_rules! real {
                 c: &mut [Self],
                 accumulate: bool,
             ) {
-                kernel::run(panels::Product { sizes: [m, k, n], a, panels: b, c, accumulate });
+                let sizes = [m, k, n];
+                kernel::run(panels::Product { sizes, a, stride: k, panels: b, c, accumulate });
             }
         }
     };
