@@ -192,9 +192,11 @@ impl<E: Element> Tensor<E> {
             *self =
                 Self::build(self.shape_value(), |numbers| numbers.extend_from_slice(self.data()));
         }
-        let (start, elements) = (self.start(), self.elements());
         let block = self.shared.own().expect("the block is this tensor's alone");
-        &mut block.numbers[start..start + elements]
+        match &self.view {
+            None => &mut block.numbers,
+            Some(view) => &mut block.numbers[view.start..view.start + view.shape.elements()],
+        }
     }
 
     /// The number at this index, one coordinate an axis.

@@ -1,7 +1,11 @@
-//! Line charts as SVG files, the same bytes for the same numbers.
+//! Line charts, stacked bars and graphs as SVG files, the same bytes for the same numbers.
 //!
-//! Each line's name stands at its end, in its colour, so that no legend has to be looked up. No font
+//! In a line chart, each line's name stands at its end, in its colour, so that no legend has to be looked up. No font
 //! is needed: text is left to whatever shows the figure.
+
+mod bars;
+mod graph;
+mod svg;
 
 use std::ops::Range;
 use std::path::Path;
@@ -10,6 +14,9 @@ use anyhow::{Context, ensure};
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, ValueFormatter};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+pub use bars::Bars;
+pub use graph::{Arrow, Box, Graph};
 
 use crate::files;
 

@@ -12,7 +12,7 @@ use autograd::draw::Draw;
 use autograd::ops::{Contribution, Describe, OpMany};
 use autograd::{Element, Error, Params, Tensor, Var};
 
-use crate::cell::{Cell, StateOf, collect};
+use crate::cell::{Cell, Inputs, StateOf, collect};
 use crate::seq::Seq;
 use crate::unroll::{Passed, Trace, bptt_along, each_step, unroll_along};
 use crate::walk::Walk;
@@ -134,7 +134,8 @@ pub fn unroll_fused<'t, C: Cell, E: Element>(
     walk: &Walk,
 ) -> (Seq<Var<'t, E>>, StateOf<C, Var<'t, E>>) {
     if is_plain(xs, walk)
-        && let Some((rows, last)) = C::fused(params, *xs.rows(), initial, walk.reverse)
+        && let Some((rows, last)) =
+            C::fused(params, &Inputs::Rows(*xs.rows()), initial, walk.reverse)
     {
         return (xs.arrangement().filled(rows), last);
     }
@@ -170,7 +171,7 @@ pub fn run_fused<C: Cell, E: Element>(
 }
 
 /// Whether nothing happens on the way but steps: no noise, and rows of one length.
-fn is_plain<L>(xs: &Seq<L>, walk: &Walk) -> bool {
+pub(crate) fn is_plain<L>(xs: &Seq<L>, walk: &Walk) -> bool {
     xs.lengths().is_none() && walk.recurrent.is_none() && walk.zoneout.is_empty()
 }
 

@@ -176,6 +176,7 @@ pub mod language_model;
 pub mod data;
 pub mod decode;
 pub mod models;
+pub mod stepper;
 pub mod checkpoint;
 
 pub use attention::{Attention, AttentionPooling};
@@ -193,6 +194,7 @@ pub use min_lstm::MinLstm;
 pub use noise::Noise;
 pub use seq::Seq;
 pub use stack::{Directions, Engine, Merge, Output, Stack, StackOptions, Zoneout};
+pub use stepper::Stepper;
 pub use unroll::{Bptt, Trace, bptt, unroll, unroll_on_tape};
 pub use vanilla::{Nonlinearity, Vanilla};
 

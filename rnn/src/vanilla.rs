@@ -13,7 +13,8 @@ use autograd::{Element, Tensor, Var, params};
 use rand::Rng;
 
 use crate::cell::{
-    Biased, Cell, Hidden, Run, Sizes, Step, affine, affine_backward, affine_on_tape, init_params,
+    Biased, Cell, Hidden, Inputs, Run, Sizes, Step, Stepping, Symbols, affine, affine_backward,
+    affine_on_tape, init_params,
 };
 
 /// The vanilla cell: its parameters, or whatever stands in their place.
@@ -93,13 +94,20 @@ impl Cell for Vanilla {
         Hidden { h }
     }
 
+    fn stepping<E: Element>(
+        params: &Vanilla<Tensor<E>>,
+        symbols: Option<Symbols<'_, E>>,
+    ) -> Option<Box<dyn Stepping<E>>> {
+        Some(Box::new(crate::fused::FusedSteps::<Self, E>::new(params, symbols)))
+    }
+
     fn fused<'t, E: Element>(
         params: &Vanilla<Var<'t, E>>,
-        rows: Var<'t, E>,
+        xs: &Inputs<Var<'t, E>>,
         initial: &Hidden<Var<'t, E>>,
         reverse: bool,
     ) -> Option<Run<Self, Var<'t, E>>> {
-        Some(crate::fused::unroll_on_tape::<Self, E>(params, rows, initial, reverse))
+        Some(crate::fused::unroll_on_tape::<Self, E>(params, xs, initial, reverse))
     }
 
     fn fused_run<E: Element>(

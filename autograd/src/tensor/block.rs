@@ -47,7 +47,9 @@ impl<E: Element> Shared<E> {
 
 impl<E: Element> Drop for Shared<E> {
     fn drop(&mut self) {
-        if let Some(block) = self.0.take() {
+        if let Some(block) = self.0.take()
+            && block.is_unique()
+        {
             give(block);
         }
     }
@@ -61,11 +63,9 @@ fn take<E: Element>(length: usize) -> Arc<Block<E>> {
     kept.unwrap_or_else(|| Arc::new(Block::of(Vec::with_capacity(length), Shape::SCALAR)))
 }
 
-/// Gives up a block. It is kept if this was its last holder.
+/// Gives up a block that nobody else holds.
 fn give<E: Element>(block: Arc<Block<E>>) {
-    if block.is_unique()
-        && let Some(blocks) = E::blocks()
-    {
+    if let Some(blocks) = E::blocks() {
         let _ = blocks.try_with(|blocks| blocks.borrow_mut().give(block));
     }
 }

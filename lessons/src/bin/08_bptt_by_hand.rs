@@ -1,189 +1,397 @@
 //! Lesson 08. Where does the gradient go in time?      cargo lesson 08_bptt_by_hand   (1 s)
 //!
-//! One cell of each kind is unrolled over a short sequence, and the gradient of its weights is
-//! computed three times: by hand, by the tape, and numerically. Then one term is dropped.
+//! Backpropagation through time of a vanilla cell, written out, beside the tape and numeric
+//! derivatives; what each step adds to the gradient, and what is lost without `dhnext`.
 
 use std::process::ExitCode;
 
-use anyhow::Result;
-use autograd::{Complex, Params, Tape, Tensor, Var, draw::Draw};
+use anyhow::{Result, ensure};
+use autograd::{Params, Tape, Tensor, Var, draw::Draw};
 use clap::Parser;
+use lessons::options::Options;
+use lessons::plot::{Bars, Graph};
 use lessons::report::{result, run};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rnn::cell::Step;
-use rnn::{Cell, Gru, Lstm, Seq, Trace, Vanilla, unroll, unroll_on_tape};
+use rnn::{Cell, Gru, Lstm, Seq, Vanilla, unroll, unroll_on_tape};
 
 const T: usize = 12; // steps
 const B: usize = 2; // batch rows
 const I: usize = 3; // inputs
 const H: usize = 4; // units
 
-/// Backpropagation through time by hand, beside the tape and a numeric derivative.
+/// Backpropagation through time by hand, beside the tape and a numeric derivative
 #[derive(Parser)]
 struct Args {
-    /// Seed of everything random; the same seed prints the same numbers
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Drop what step t + 1 says of h_t, and show what is left of the gradient
-    #[arg(long)]
-    drop_dhnext: bool,
+    #[command(flatten)]
+    options: Options,
 }
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    run(|| {
-        lesson::<Vanilla>(&args)?;
-        lesson::<Gru>(&args)?;
-        lesson::<Lstm>(&args)
-    })
+    run(|| lesson(&args.options))
 }
 
-/// A sequence, a cell, and a loss L = Σ_t ⟨weights_t, h_t⟩: every step has a say.
-struct Problem<C: Cell> {
-    params: C::Of<Tensor<f64>>,
-    xs: Seq<Tensor<f64>>,
-    weights: Tensor<f64>,
+/// The weights of a vanilla cell, or their gradients: [H, I], [H, H], [H].
+#[derive(Clone)]
+struct Weights {
+    w_ih: Tensor<f64>,
+    w_hh: Tensor<f64>,
+    b: Tensor<f64>,
 }
 
-fn lesson<C: Cell>(args: &Args) -> Result<()> {
-    let mut rng = ChaCha8Rng::seed_from_u64(args.seed);
-    let mut draw = Draw::new(args.seed, 0, 0);
-    let problem = Problem::<C> {
-        params: C::init(I, H, &mut rng),
-        xs: Seq::time_major(draw.tensor(&[T, B, I], -1.0..1.0)),
-        weights: draw.signed_tensor(&[T, B, H], 0.5..1.5),
+impl Weights {
+    const NAMES: [&'static str; 3] = ["w_ih", "w_hh", "b"];
+
+    fn all(&self) -> [&Tensor<f64>; 3] {
+        [&self.w_ih, &self.w_hh, &self.b]
+    }
+}
+
+/// A sequence, a cell, and a loss L = Σ_t ⟨d_loss_t, h_t⟩: every step has a say.
+struct Problem {
+    weights: Weights,
+    xs: Vec<Tensor<f64>>,       // T of [B, I]
+    d_losses: Vec<Tensor<f64>>, // T of [B, H]: ∂ℓ_t/∂h_t
+}
+
+impl Problem {
+    fn draw(seed: u64, steps: usize) -> Self {
+        let mut draw = Draw::new(seed, 0, 0);
+        let mut weight = |shape: &[usize]| draw.tensor(shape, -0.4..0.4);
+        let mut weights = Weights { w_ih: weight(&[H, I]), w_hh: weight(&[H, H]), b: weight(&[H]) };
+        // Something on the diagonal, so that a unit tends to keep its state, as trained ones do.
+        weights.w_hh.data_mut().iter_mut().step_by(H + 1).for_each(|w| *w += 0.6);
+        let xs = (0..steps).map(|_| draw.tensor(&[B, I], -1.0..1.0)).collect();
+        Self { weights, xs, d_losses: draw_losses(&mut draw, steps) }
+    }
+
+    fn loss(&self, weights: &Weights) -> f64 {
+        let hs = forward(weights, &self.xs);
+        hs[1..].iter().zip(&self.d_losses).map(|(h, d)| (h * d).sum().item()).sum()
+    }
+}
+
+/// What each step's loss says of its state: each unit should be larger, or smaller, at all steps.
+fn draw_losses(draw: &mut Draw, steps: usize) -> Vec<Tensor<f64>> {
+    let wanted = draw.signed_tensor(&[B, H], 1.0..1.001);
+    (0..steps).map(|_| &wanted * draw.tensor(&[B, H], 0.5..1.5)).collect()
+}
+
+// ANCHOR: forward
+/// Every state, the first one (zeros) included: h_t = tanh(x_t W_ihᵀ + h_{t−1} W_hhᵀ + b).
+fn forward(weights: &Weights, xs: &[Tensor<f64>]) -> Vec<Tensor<f64>> {
+    let Weights { w_ih, w_hh, b } = weights;
+    let rows = xs.first().map_or(0, |x| x.shape()[0]);
+    let mut hs = vec![Tensor::zeros(&[rows, b.elements()])];
+    for (t, x) in xs.iter().enumerate() {
+        let h = (x.matmul(w_ih.t()) + hs[t].matmul(w_hh.t()) + b).tanh(); // [B, H]
+        hs.push(h);
+    }
+    hs // h_{t−1} is hs[t], and h_t is hs[t + 1]
+}
+// ANCHOR_END: forward
+
+/// What is to be known of the way back.
+struct Backward {
+    grads: Weights,
+    dhs: Vec<Tensor<f64>>,     // ∂L/∂h_t
+    dhnexts: Vec<Tensor<f64>>, // the part of it that came from step t + 1
+    dw_hhs: Vec<Tensor<f64>>,  // what step t added to the gradient of W_hh
+}
+
+// ANCHOR: backward
+/// Backpropagation through time: from the last step to the first.
+fn backward(
+    weights: &Weights,
+    xs: &[Tensor<f64>],
+    hs: &[Tensor<f64>],
+    d_losses: &[Tensor<f64>],
+    carry: bool,
+) -> Backward {
+    let Weights { w_ih, w_hh, b } = weights;
+    let [mut dw_ih, mut dw_hh, mut db] = [w_ih, w_hh, b].map(|w| Tensor::zeros(w.shape()));
+    let [mut dhs, mut dhnexts, mut dw_hhs] = [const { Vec::new() }; 3];
+    let mut dhnext = Tensor::zeros(hs[0].shape()); // nothing comes from beyond the end
+    for t in (0..xs.len()).rev() {
+        let dh = &d_losses[t] + &dhnext; // two paths lead into h_t
+        let da = &dh * (1.0 - &hs[t + 1] * &hs[t + 1]); // through tanh
+        let share = da.t().matmul(&hs[t]);
+        dw_ih = dw_ih + da.t().matmul(&xs[t]);
+        dw_hh = dw_hh + &share;
+        db = db + da.sum_over(&[0]);
+        dhs.push(dh);
+        dhnexts.push(dhnext);
+        dw_hhs.push(share);
+        dhnext = if carry { da.matmul(w_hh) } else { Tensor::zeros(da.shape()) };
+    }
+    for list in [&mut dhs, &mut dhnexts, &mut dw_hhs] {
+        list.reverse();
+    }
+    Backward { grads: Weights { w_ih: dw_ih, w_hh: dw_hh, b: db }, dhs, dhnexts, dw_hhs }
+}
+// ANCHOR_END: backward
+
+// ANCHOR: tape
+/// The same gradient without a backward pass of our own: the tape recorded the forward one.
+fn on_tape(problem: &Problem) -> Weights {
+    let tape = Tape::new();
+    let [w_ih, w_hh, b] = problem.weights.all().map(|w| tape.leaf(w.clone()));
+    let mut h = tape.constant(Tensor::zeros(&[B, H]));
+    let mut loss = tape.constant(Tensor::scalar(0.0));
+    for (x, d) in problem.xs.iter().zip(&problem.d_losses) {
+        h = (tape.constant(x.clone()).matmul(w_ih.t()) + h.matmul(w_hh.t()) + b).tanh();
+        loss = loss + (h * tape.constant(d.clone())).sum();
+    }
+    let grads = tape.backward(loss);
+    Weights { w_ih: grads.of(w_ih), w_hh: grads.of(w_hh), b: grads.of(b) }
+}
+// ANCHOR_END: tape
+
+/// The same gradient without any backward pass: central differences, as in lesson 01.
+fn numeric(problem: &Problem) -> Weights {
+    const STEP: f64 = 1e-5;
+    let slopes = |which: usize| {
+        let moved = |i: usize, by: f64| {
+            let mut weights = problem.weights.clone();
+            let Weights { w_ih, w_hh, b } = &mut weights;
+            [w_ih, w_hh, b][which].data_mut()[i] += by;
+            problem.loss(&weights)
+        };
+        let slope = |i: usize| (moved(i, STEP) - moved(i, -STEP)) / (2.0 * STEP);
+        Tensor::from_fn(problem.weights.all()[which].shape(), slope)
     };
+    Weights { w_ih: slopes(0), w_hh: slopes(1), b: slopes(2) }
+}
 
-    // 1. Forward: remember every state and gate.
-    let zero = C::zero_state(&problem.params, B);
-    let trace = unroll::<C, f64>(&problem.params, &problem.xs, &zero);
+fn lesson(options: &Options) -> Result<()> {
+    let folder = options.folder()?;
+    let seeds = [0, 1, 2].map(|more| options.seed.wrapping_add(more));
 
-    // 2. Backward by hand, by the tape, and by complex step.
-    let (by_hand, norms) = backward(&problem, &trace, false);
-    let by_tape = on_tape(&problem);
-    let numeric = by_complex_step(&problem);
+    // 1. Forward, and keep every state.
+    let problem = Problem::draw(options.seed, T);
+    let Problem { weights, xs, d_losses } = &problem;
+    let hs = forward(weights, xs);
+    println!("1. {T} steps, {B} rows, {I} inputs, {H} units: {} states kept", hs.len());
 
-    println!("{}: {T} steps, {B} rows, {I} inputs, {H} units", C::NAME);
-    println!("  gradient in            by hand        by tape        numeric");
-    let names = by_hand.names();
-    let (hand, tape, numeric) = (by_hand.leaves(), by_tape.leaves(), numeric.leaves());
+    // 2. Backward by hand, beside the tape and central differences.
+    let by_hand = backward(weights, xs, &hs, d_losses, true);
+    let (by_tape, by_numbers) = (on_tape(&problem), numeric(&problem));
+    println!("\n2. gradient in     by hand    by tape    numeric");
+    for (i, name) in Weights::NAMES.iter().enumerate() {
+        let [a, b, c] = [&by_hand.grads, &by_tape, &by_numbers].map(|w| w.all()[i].data()[0]);
+        println!("   {:10} {a:12.6} {b:10.6} {c:10.6}", format!("{name}[0]"));
+    }
+
+    // 3. For every length from 1 to 50, over all entries and three seeds.
     let mut worst = [0.0_f64; 2];
-    for (i, name) in names.iter().enumerate() {
-        let [a, b, c] = [&hand[i], &tape[i], &numeric[i]];
-        let first = |x: &Tensor<f64>| x.data()[0];
-        let entry = format!("{name}[0]");
-        println!("  {entry:16} {:14.10} {:14.10} {:14.10}", first(a), first(b), first(c));
-        worst = [worst[0].max(largest_error(a, b)), worst[1].max(largest_error(a, c))];
+    for (seed, steps) in seeds.iter().flat_map(|&seed| (1..=50).map(move |steps| (seed, steps))) {
+        let problem = Problem::draw(seed, steps);
+        let Problem { weights, xs, d_losses } = &problem;
+        let by_hand = backward(weights, xs, &forward(weights, xs), d_losses, true);
+        for (worst, other) in worst.iter_mut().zip([on_tape(&problem), numeric(&problem)]) {
+            *worst = worst.max(largest_error(&by_hand.grads, &other));
+        }
     }
-    let [tape_error, numeric_error] = worst.map(power_of_ten_above);
-    println!("  over all entries: by hand and by tape differ by less than {tape_error},");
-    println!("  by hand and numeric by less than {numeric_error}\n");
+    ensure!(worst[0] <= 1e-12, "by hand and by tape differ by {:.1e}", worst[0]);
+    ensure!(worst[1] <= 1e-8, "by hand and numeric differ by {:.1e}", worst[1]);
+    println!("\n3. for T = 1 to 50 and three seeds, all entries:");
+    println!("   by hand and by tape differ by at most 1e-12,");
+    println!("   by hand and numeric by at most 1e-8");
 
-    // 3. How much of the loss each state is answerable for.
-    println!("  t    |dL/dh_t|");
-    print_norms(&norms);
-
-    if args.drop_dhnext {
-        // 4. Forget one term: what step t + 1 says of h_t.
-        let (dropped, norms) = backward(&problem, &trace, true);
-        println!("\n  without dhnext, each step hears only its own loss:\n  t    |dL/dh_t|");
-        print_norms(&norms);
-        let cosine = cosine(&by_hand.leaves(), &dropped.leaves());
-        println!("\n  cosine between this gradient and the true one: {cosine:.3}");
-        result(&format!("{}_cosine_without_dhnext", C::NAME), format!("{cosine:.3}"));
+    // 4. Two paths into each state: the loss at its own step, and the step after it.
+    println!("\n4. t   own loss   from t + 1    together");
+    for (t, own) in d_losses.iter().enumerate() {
+        let [own, next, both] = [own, &by_hand.dhnexts[t], &by_hand.dhs[t]].map(Tensor::norm);
+        println!("   {t:2} {own:9.3} {next:12.3} {both:11.3}");
     }
+    let path = folder.join("08_paths.svg");
+    paths(options.seed)?.write(&path)?;
+    println!("   one unit and four steps, in numbers, are in {}", path.display());
+
+    // 5. What each step adds to the gradient of W_hh, and for the sake of which later loss.
+    let shares = shares(&problem, &hs, &by_hand.grads.w_hh);
+    let distances = [
+        ("own loss", 0..1),
+        ("1 later", 1..2),
+        ("2 later", 2..3),
+        ("3 to 5", 3..6),
+        ("6 or more", 6..T),
+    ];
+    let title = "What each step adds to the gradient of W_hh";
+    let mut bars = Bars::new(title, "step t", "share, for the sake of which loss");
+    bars.labels = (0..T).map(|t| t.to_string()).collect();
+    println!("\n5. share of the gradient of W_hh, by how much later the loss is");
+    let mut total = 0.0;
+    let mut own = 0.0;
+    for (name, range) in distances {
+        let at = |t: usize| range.clone().filter_map(|d| shares[t].get(t + d)).sum::<f64>();
+        let sizes: Vec<f64> = (0..T).map(at).collect();
+        let sum = sizes.iter().sum::<f64>();
+        println!("   {name:10} {sum:6.3}");
+        if range.start == 0 {
+            own = sum;
+        }
+        total += sum;
+        bars.part(name, &sizes);
+    }
+    println!("   {:10} {total:6.3}", "together");
+    ensure!((total - 1.0).abs() < 1e-9, "the shares add up to {total}");
+    let path = folder.join("08_shares.svg");
+    bars.write(&path)?;
+    println!("   step by step, they are in {}", path.display());
+
+    // 6. Drop one line, dhnext. How far is what remains from the gradient?
+    let cosines = seeds.map(|seed| {
+        let Problem { weights, xs, d_losses } = &Problem::draw(seed, T);
+        let hs = forward(weights, xs);
+        let [true_one, dropped] =
+            [true, false].map(|carry| backward(weights, xs, &hs, d_losses, carry).grads);
+        cosine(&true_one.all(), &dropped.all())
+    });
+    println!("\n6. cosine between the gradient and what is left without dhnext");
+    let rnn = print_cosines("by hand", cosines);
+
+    // 7. The loop is the same for every cell; what differs is one step back.
+    let gru = print_cosines("gru", cosines_of::<Gru>(seeds)?);
+    let lstm = print_cosines("lstm", cosines_of::<Lstm>(seeds)?);
+    let vanilla = print_cosines("rnn", cosines_of::<Vanilla>(seeds)?);
+    for (name, cosine) in [("by hand", rnn), ("rnn", vanilla), ("gru", gru), ("lstm", lstm)] {
+        ensure!((0.0..0.99).contains(&cosine), "{name}: without dhnext the cosine is {cosine:.3}");
+    }
+
     println!();
-    result(&format!("{}_hand_minus_tape_below", C::NAME), tape_error);
-    result(&format!("{}_hand_minus_numeric_below", C::NAME), numeric_error);
-    println!();
+    result("steps", T);
+    result("hand_minus_tape_below", "1e-12");
+    result("hand_minus_numeric_below", "1e-8");
+    result("share_own_loss", format!("{own:.2}"));
+    result("share_later_losses", format!("{:.2}", 1.0 - own));
+    result("cosine_without_dhnext", format!("{rnn:.2}"));
+    result("gru_cosine_without_dhnext", format!("{gru:.2}"));
+    result("lstm_cosine_without_dhnext", format!("{lstm:.2}"));
     Ok(())
 }
 
-/// Backpropagation through time: from the last step to the first, with the gradient of the state
-/// handed back from each step to the one before. Returns the gradient and the norm of each ∂L/∂h_t.
-fn backward<C: Cell>(
-    problem: &Problem<C>,
-    trace: &Trace<C, f64>,
-    drop_dhnext: bool,
-) -> (C::Of<Tensor<f64>>, Vec<f64>) {
-    let zero = C::zero_state(&problem.params, B);
-    let mut grads = problem.params.zeros_like();
-    let mut norms = vec![0.0; T];
-    let mut d_state = zero.map(Tensor::clone); // dhnext: nothing comes from beyond the end
-    for t in (0..T).rev() {
-        // Two sources: the loss at step t, and step t + 1, which read h_t.
+/// Prints the median and the spread over the seeds, and returns the median.
+fn print_cosines(name: &str, mut cosines: [f64; 3]) -> f64 {
+    cosines.sort_by(f64::total_cmp);
+    let [low, median, high] = cosines;
+    println!("   {name:8} {median:.2}   ({low:.2} to {high:.2})");
+    median
+}
+
+/// For each step t and each loss s ≥ t: the part of the gradient of W_hh that step t adds for the sake
+/// of loss s, as ⟨part, gradient⟩ / ‖gradient‖², so that all of them add up to 1.
+fn shares(problem: &Problem, hs: &[Tensor<f64>], dw_hh: &Tensor<f64>) -> Vec<Vec<f64>> {
+    let Problem { weights, xs, d_losses } = problem;
+    let mut shares = vec![Vec::new(); T];
+    for s in 0..T {
+        // The gradient is linear in the losses: keep one of them and set the others to 0.
+        let one =
+            d_losses.iter().enumerate().map(|(t, d)| if t == s { d.clone() } else { d * 0.0 });
+        let steps = backward(weights, xs, hs, &one.collect::<Vec<_>>(), true).dw_hhs;
+        for (shares, part) in shares.iter_mut().zip(&steps) {
+            shares.push((part * dw_hh).sum().item() / (dw_hh * dw_hh).sum().item());
+        }
+    }
+    shares
+}
+
+/// A cell with one unit over four steps, and along which paths the gradient reaches each state.
+fn paths(seed: u64) -> Result<Graph> {
+    let mut draw = Draw::new(seed, 0, 0);
+    let number = |x: f64| Tensor::new(&[1, 1], vec![x]);
+    let weights = Weights { w_ih: number(0.8), w_hh: number(0.9), b: Tensor::new(&[1], vec![0.1]) };
+    let mut numbers = || (0..4).map(|_| number(draw.number(-1.0..1.0))).collect::<Vec<_>>();
+    let (xs, d_losses) = (numbers(), vec![number(1.0); 4]);
+    let hs = forward(&weights, &xs);
+    let back = backward(&weights, &xs, &hs, &d_losses, true);
+
+    let mut graph = Graph::new("Two paths into each state");
+    graph.gap = 60;
+    for t in 0..4 {
+        let column = t as f64;
+        let [h, dh] = [&hs[t + 1], &back.dhs[t]].map(|x| x.item());
+        let state = graph
+            .node((column, 1.0), &[&format!("h_{t} = {h:.2}"), &format!("∂L/∂h_{t} = {dh:.2}")]);
+        let loss = graph.node((column, 0.0), &[&format!("loss ℓ_{t}")]);
+        graph.arrow(loss, state, &format!("{:.2}", d_losses[t].item()));
+    }
+    for t in (0..3).rev() {
+        graph.arrow(2 * (t + 1), 2 * t, &format!("{:.2}", back.dhnexts[t].item()));
+    }
+    for (arrow, colour) in graph.arrows.iter_mut().zip([0, 0, 0, 0, 1, 1, 1]) {
+        arrow.colour = lessons::plot::SERIES[colour];
+    }
+    Ok(graph)
+}
+
+// ANCHOR: any_cell
+/// The loop of [`backward`], for any cell that can take one step back.
+fn backward_of<C: Cell>(
+    params: &C::Of<Tensor<f64>>,
+    xs: &Seq<Tensor<f64>>,
+    d_losses: &Tensor<f64>,
+    carry: bool,
+) -> C::Of<Tensor<f64>> {
+    let zero = C::zero_state(params, B);
+    let trace = unroll::<C, f64>(params, xs, &zero);
+    let mut grads = params.zeros_like();
+    let mut d_state = zero.map(Tensor::clone); // dhnext, and for an LSTM dcnext
+    for t in (0..xs.seq_len()).rev() {
         let dh = C::output_mut(&mut d_state);
-        *dh = &*dh + problem.weights.entry(t);
-        norms[t] = dh.norm();
-
+        *dh = &*dh + d_losses.entry(t);
         let step = Step { state: &trace.states[t], saved: &trace.saved[t] };
-        let (da, d_previous) = C::backward(&problem.params, step, &d_state, &mut grads);
-        let _dx = C::input_backward(&problem.params, &trace.xs.step(t), &da, &mut grads);
-        d_state = if drop_dhnext { zero.map(Tensor::clone) } else { d_previous };
+        let (da, d_previous) = C::backward(params, step, &d_state, &mut grads);
+        C::input_backward(params, &trace.xs.step(t), &da, &mut grads);
+        d_state = if carry { d_previous } else { zero.map(Tensor::clone) };
     }
-    (grads, norms)
+    grads
 }
+// ANCHOR_END: any_cell
 
-/// The same gradient without a backward pass of our own: the tape recorded the equations.
-fn on_tape<C: Cell>(problem: &Problem<C>) -> C::Of<Tensor<f64>> {
-    let tape = Tape::new();
-    let params = problem.params.map(|w| tape.leaf(w.clone()));
-    let zero = C::zero_state(&problem.params, B).map(|z| tape.constant(z.clone()));
-    let xs: Vec<_> = (0..T).map(|t| tape.constant(problem.xs.step(t))).collect();
-    let (hs, _) = unroll_on_tape::<C, f64>(&params, &xs, &zero);
-    let loss = (Var::stack(&hs) * tape.constant(problem.weights.clone())).sum();
-    let grads = tape.backward(loss);
-    params.map(|&w| grads.of(w))
-}
+/// How much of the direction is left without dhnext; with it, the tape has to agree.
+fn cosines_of<C: Cell>(seeds: [u64; 3]) -> Result<[f64; 3]> {
+    let mut cosines = [0.0; 3];
+    for (cosine_of, seed) in cosines.iter_mut().zip(seeds) {
+        let params = C::init::<f64>(I, H, &mut ChaCha8Rng::seed_from_u64(seed));
+        let mut draw = Draw::new(seed, 0, 0);
+        let xs = Seq::time_major(draw.tensor(&[T, B, I], -1.0..1.0));
+        let d_losses = Tensor::stack(&draw_losses(&mut draw, T));
 
-/// The same gradient without any backward pass: each weight in turn is moved by h·i, and the imaginary
-/// part of the loss is h times the derivative.
-fn by_complex_step<C: Cell>(problem: &Problem<C>) -> C::Of<Tensor<f64>> {
-    const STEP: f64 = 1e-30;
-    let (xs, weights) = (Seq::time_major(problem.xs.steps().cast()), problem.weights.cast());
-    let loss_with = |leaf: usize, entry: usize| {
-        let mut at = 0;
-        let params: C::Of<Tensor<Complex>> = problem.params.map(|w| {
-            let mut w = w.cast::<Complex>();
-            if at == leaf {
-                w.data_mut()[entry].im = STEP;
-            }
-            at += 1;
-            w
-        });
-        let hs = unroll::<C, Complex>(&params, &xs, &C::zero_state(&params, B)).outputs();
-        (hs * &weights).sum().item()
-    };
-    let mut leaf = 0;
-    problem.params.map(|w| {
-        let gradient = Tensor::from_fn(w.shape(), |entry| loss_with(leaf, entry).im / STEP);
-        leaf += 1;
-        gradient
-    })
-}
+        let tape = Tape::new();
+        let vars = params.map(|w| tape.leaf(w.clone()));
+        let zero = C::zero_state(&params, B).map(|z| tape.constant(z.clone()));
+        let steps: Vec<_> = (0..T).map(|t| tape.constant(xs.step(t))).collect();
+        let (hs, _) = unroll_on_tape::<C, f64>(&vars, &steps, &zero);
+        let grads = tape.backward((Var::stack(&hs) * tape.constant(d_losses.clone())).sum());
+        let by_tape = vars.map(|&w| grads.of(w)).leaves();
 
-fn print_norms(norms: &[f64]) {
-    for (t, norm) in norms.iter().enumerate() {
-        println!("  {t:2} {norm:8.4} {}", "#".repeat((6.0 * norm).round() as usize));
+        let [by_hand, dropped] =
+            [true, false].map(|carry| backward_of::<C>(&params, &xs, &d_losses, carry).leaves());
+        let error = by_hand.iter().zip(&by_tape).map(|(a, b)| error(a, b)).fold(0.0, f64::max);
+        ensure!(error <= 1e-12, "{}: by hand and by tape differ by {error:.1e}", C::NAME);
+        let [by_hand, dropped] = [&by_hand, &dropped].map(|list| list.iter().collect::<Vec<_>>());
+        *cosine_of = cosine(&by_hand, &dropped);
     }
+    Ok(cosines)
 }
 
-/// The largest |a − b| / max(1, |a|, |b|).
-fn largest_error(a: &Tensor<f64>, b: &Tensor<f64>) -> f64 {
+/// The largest |a − b| / max(1, |a|, |b|) over all entries.
+fn largest_error(a: &Weights, b: &Weights) -> f64 {
+    a.all().iter().zip(b.all()).map(|(a, b)| error(a, b)).fold(0.0, f64::max)
+}
+
+fn error(a: &Tensor<f64>, b: &Tensor<f64>) -> f64 {
     let errors = a.zip(b, |a, b| (a - b).abs() / 1f64.max(a.abs()).max(b.abs()));
     errors.data().iter().copied().fold(0.0, f64::max)
 }
 
-/// The next power of ten: rounding errors differ from machine to machine, their size does not.
-fn power_of_ten_above(error: f64) -> String {
-    format!("1e{}", error.max(1e-16).log10().floor() as i32 + 1)
-}
-
 /// ⟨a, b⟩ / (‖a‖ ‖b‖), all tensors as one vector.
-fn cosine(a: &[Tensor<f64>], b: &[Tensor<f64>]) -> f64 {
-    let dot = |a: &[Tensor<f64>], b: &[Tensor<f64>]| -> f64 {
-        a.iter().zip(b).map(|(a, b)| (a * b).sum().item()).sum()
+fn cosine(a: &[&Tensor<f64>], b: &[&Tensor<f64>]) -> f64 {
+    let dot = |a: &[&Tensor<f64>], b: &[&Tensor<f64>]| -> f64 {
+        a.iter().zip(b).map(|(&a, &b)| (a * b).sum().item()).sum()
     };
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }

@@ -9,7 +9,7 @@ use super::halves::{Forward, rows_of, units_of};
 use super::meet::together;
 use super::steps::{BLOCK, Piece, Steps, Way, enter, share, split_rows};
 use super::{Ahead, Fused, Weights};
-use crate::cell::StateOf;
+use crate::cell::{Inputs, StateOf};
 
 /// Below how many rows of a batch the inputs of several steps are multiplied together.
 const FEW_ROWS: usize = 8;
@@ -26,11 +26,63 @@ pub(super) struct Passed<E: Element> {
 struct Pass<'a, C: Fused, E: Element> {
     params: &'a C::Of<()>,
     way: Way,
-    inputs: usize,
-    rows: &'a [E],
-    w_ih: Packed<E>,
+    source: Source<'a, E>,
     w_hh: Packed<E>,
     bias: &'a [E],
+}
+
+/// Where A_t = W_ih x_t comes from.
+enum Source<'a, E: Element> {
+    /// x of all steps [T·B, I], to multiply.
+    Product { rows: &'a [E], inputs: usize, w_ih: Packed<E> },
+    /// Rows to look up, for each of T·B its own number or an id.
+    Table { table: Tensor<E>, ids: Option<&'a [usize]> },
+}
+
+impl<'a, E: Element> Source<'a, E> {
+    fn new(xs: &'a Inputs<Tensor<E>>, w_ih: &Tensor<E>) -> Self {
+        match xs {
+            Inputs::Rows(rows) => {
+                let w_ih = Packed::new(w_ih.t());
+                Self::Product { rows: rows.data(), inputs: rows.shape()[1], w_ih }
+            }
+            Inputs::Table { table, ids } => {
+                Self::Table { table: table.matmul(w_ih.t()), ids: Some(ids) }
+            }
+            // A column for each place, or for each symbol, whichever are fewer.
+            Inputs::OneHot { ids } if ids.len() < w_ih.shape()[1] => {
+                Self::Table { table: w_ih.take_columns(ids), ids: None }
+            }
+            Inputs::OneHot { ids } => {
+                let all: Vec<usize> = (0..w_ih.shape()[1]).collect();
+                Self::Table { table: w_ih.take_columns(&all), ids: Some(ids) }
+            }
+        }
+    }
+
+    /// A multiplication for each row counts as so many.
+    fn inputs(&self) -> usize {
+        match self {
+            Self::Product { inputs, .. } => *inputs,
+            Self::Table { .. } => 0,
+        }
+    }
+
+    /// A of these rows of T·B, [rows, G·H].
+    fn read(&self, rows: Range<usize>, a: &mut [E]) {
+        match self {
+            Self::Product { rows: xs, inputs, w_ih } => {
+                w_ih.multiply(&xs[rows.start * inputs..rows.end * inputs], a);
+            }
+            Self::Table { table, ids } => {
+                let width = table.shape()[1];
+                for (a, row) in a.chunks_exact_mut(width).zip(rows) {
+                    let id = ids.map_or(row, |ids| ids[row]);
+                    a.copy_from_slice(&table.data()[id * width..][..width]);
+                }
+            }
+        }
+    }
 }
 
 /// Rows of the batch in a block of steps.
@@ -62,17 +114,17 @@ impl<E: Element> Piece for Rows<'_, E> {
     }
 }
 
-/// Runs rows [T·B, I] through the cell, and keeps what the way back needs if `keep`.
+/// Runs T·B inputs through the cell, and keeps what the way back needs if `keep`.
 #[track_caller]
 pub(super) fn forward<C: Fused, E: Element>(
     params: &C::Of<Tensor<E>>,
-    rows: &Tensor<E>,
+    xs: &Inputs<Tensor<E>>,
     initial: &StateOf<C, Tensor<E>>,
     way: Way,
     keep: bool,
 ) -> Passed<E> {
-    let (count, inputs) = (rows.shape()[0], rows.shape()[1]);
     let (units, batch) = (C::sizes(params).hidden, way.batch);
+    let count = way.steps * batch;
     let width = C::GATES * units;
     let mut kept = Tensor::unset(&[count, if keep { C::KEPT * units } else { 0 }]);
     let mut hs = Tensor::unset(&[count, units]);
@@ -80,7 +132,7 @@ pub(super) fn forward<C: Fused, E: Element>(
     if count * units > 0 {
         let Weights { w_ih, w_hh, .. } = C::weights(params);
         let (kinds, bias) = (kept.shape()[1], bias::<C, E>(params));
-        if let Some(middle) = way.middle {
+        if let (Some(middle), Inputs::Rows(rows)) = (way.middle, xs) {
             let params = (&params.map(|_| ()), [w_ih, w_hh, &bias]);
             let written = [&mut kept, &mut hs].map(Tensor::data_mut);
             halved::<C, E>(params, rows, &mut state, way, middle, written);
@@ -89,9 +141,7 @@ pub(super) fn forward<C: Fused, E: Element>(
         let pass: Pass<'_, C, E> = Pass {
             params: &params.map(|_| ()),
             way,
-            inputs,
-            rows: rows.data(),
-            w_ih: Packed::new(w_ih.t()),
+            source: Source::new(xs, w_ih),
             w_hh: Packed::new(w_hh.t()),
             bias: bias.data(),
         };
@@ -102,7 +152,7 @@ pub(super) fn forward<C: Fused, E: Element>(
         let (a, b, kept, hs) = (a.data_mut(), b.data_mut(), kept.data_mut(), hs.data_mut());
         let mut state = state.iter_mut().map(Tensor::data_mut);
         let (h, c) = (state.next().expect("h"), state.next().unwrap_or_default());
-        let work = 2 * count * width * (inputs + units);
+        let work = 2 * count * width * (pass.source.inputs() + units);
         let pieces = if together.is_some() { 1 } else { way.pieces(work) };
         enter(pieces, || {
             for block in way.blocks() {
@@ -127,19 +177,20 @@ impl<C: Fused, E: Element> Pass<'_, C, E> {
     /// Some rows through a block of steps.
     fn run(&self, block: &Range<usize>, rows: Rows<'_, E>, together: bool) {
         let Rows { rows, mut kept, mut hs, a, b, h, c } = rows;
-        let (way, inputs) = (self.way, self.inputs);
+        let way = self.way;
         let [units, width] = self.w_hh.shape();
         let numbers = rows.len() * width;
         if together {
-            let x = &self.rows[block.start * way.batch * inputs..block.end * way.batch * inputs];
-            self.w_ih.multiply(x, &mut a[..block.len() * numbers]);
+            let all = block.start * way.batch..block.end * way.batch;
+            self.source.read(all, &mut a[..block.len() * numbers]);
         }
         for t in way.order(block.clone()) {
             let k = t - block.start;
             let a = if together {
                 &mut a[k * numbers..][..numbers]
             } else {
-                self.w_ih.multiply(way.rows(self.rows, t, &rows, inputs), a);
+                let first = t * way.batch;
+                self.source.read(first + rows.start..first + rows.end, a);
                 &mut a[..]
             };
             if C::APART {
@@ -235,7 +286,7 @@ fn halved<C: Fused, E: Element>(
 }
 
 /// The biases of a row: b_ih + b_hh, or one behind the other.
-fn bias<C: Fused, E: Element>(params: &C::Of<Tensor<E>>) -> Tensor<E> {
+pub(super) fn bias<C: Fused, E: Element>(params: &C::Of<Tensor<E>>) -> Tensor<E> {
     let Weights { w_hh, b_ih, b_hh, .. } = C::weights(params);
     let width = w_hh.shape()[0];
     if C::APART {

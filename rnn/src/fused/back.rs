@@ -217,6 +217,21 @@ pub(super) fn weight_gradient<E: Element>(d: &Tensor<E>, x: &Tensor<E>) -> Tenso
     dw
 }
 
+/// dW = dᵀ X for rows d [N, M] and one-hot rows X [N, V]: each row of d is added to a column. If there are more rows than
+/// columns, rows are added to rows first.
+pub(super) fn column_gradient<E: Element>(d: &Tensor<E>, ids: &[usize], size: usize) -> Tensor<E> {
+    let width = d.shape()[1];
+    let mut dw = Tensor::zeros(&[width, size]);
+    if ids.len() < size {
+        dw.add_columns(ids, d);
+    } else {
+        let mut sums = Tensor::zeros(&[size, width]);
+        sums.add_rows(ids, d);
+        dw.add_columns(&(0..size).collect::<Vec<_>>(), &sums);
+    }
+    dw
+}
+
 /// dW_hh = Σ_t db_tᵀ h_{t−1}: all steps but the first read an output of the sequence, and the first one h_0.
 pub(super) fn recurrent_gradient<E: Element>(
     db: &Tensor<E>,

@@ -1,0 +1,175 @@
+//! The real book: it builds, needs no network, stays small, and shows what its lessons draw.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use book::{Folders, NoWidgets, Shown, anchors, build};
+use lessons::catalog::LESSONS;
+use tempfile::TempDir;
+
+use crate::scratch_book::book_folder;
+
+/// The real book, built once for all tests.
+static BOOK: LazyLock<(TempDir, Shown)> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().join("book");
+    let folders = Folders { out, ..Folders::of_this_workspace() };
+    let shown = build(&folders, &NoWidgets).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    (folder, shown)
+});
+
+/// The folder of the real book's pages.
+pub(crate) fn pages_folder() -> PathBuf {
+    BOOK.0.path().join("book")
+}
+
+fn shown() -> &'static Shown {
+    &BOOK.1
+}
+
+fn root() -> PathBuf {
+    Folders::of_this_workspace().root
+}
+
+/// The files with this extension in a folder.
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    let paths = entries.map(|entry| entry.expect("it can be listed").path());
+    let mut files: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|e| e == extension)).collect();
+    files.sort();
+    files
+}
+
+fn sources() -> Vec<(PathBuf, String)> {
+    let chapters = files(&book_folder().join("chapters"), "md");
+    assert!(!chapters.is_empty());
+    let read = |path: &PathBuf| fs::read_to_string(path).expect("a chapter is UTF-8");
+    chapters.iter().map(|path| (path.clone(), read(path))).collect()
+}
+
+/// The lessons that have a chapter.
+fn written() -> Vec<&'static str> {
+    let there = |name: &&str| book_folder().join(format!("chapters/{name}.md")).exists();
+    LESSONS.iter().map(|lesson| lesson.name).filter(there).collect()
+}
+
+#[test]
+fn no_page_needs_a_network() {
+    for page in files(&pages_folder(), "html") {
+        let html = fs::read_to_string(&page).expect("a page");
+        for tag in html.split('<').skip(1) {
+            let tag = tag.split('>').next().unwrap_or(tag);
+            let outside =
+                tag.contains("\"http://") || tag.contains("\"https://") || tag.contains("\"//");
+            let allowed =
+                tag.starts_with("a ") || tag.contains(" xmlns=") || tag.starts_with("!--");
+            assert!(!outside || allowed, "{}: <{tag}>", page.display());
+        }
+    }
+    for css in
+        files(&pages_folder(), "css").into_iter().chain(files(&pages_folder().join("theme"), "css"))
+    {
+        let text = fs::read_to_string(&css).expect("a style sheet");
+        assert!(!text.contains("url(\"http") && !text.contains("url(http"), "{}", css.display());
+    }
+}
+
+#[test]
+fn a_page_is_below_300_kilobytes_before_its_figures() {
+    for page in files(&pages_folder(), "html").iter().filter(|page| !page.ends_with("print.html")) {
+        let html = fs::read_to_string(page).expect("a page");
+        let figures: usize = html
+            .match_indices("<svg role=\"img\"")
+            .map(|(at, _)| html[at..].find("</svg>").expect("an SVG ends"))
+            .sum();
+        let kilobytes = (html.len() - figures) / 1000;
+        assert!(kilobytes < 300, "{}: {kilobytes} KB", page.display());
+    }
+}
+
+#[test]
+fn every_chapter_is_named_as_its_lesson_is() {
+    let is_chapter = |name: &str| name.as_bytes().first().is_some_and(u8::is_ascii_digit);
+    for (path, _) in sources() {
+        let name = path.file_stem().expect("a name").to_string_lossy();
+        if is_chapter(&name) {
+            assert!(
+                LESSONS.iter().any(|lesson| lesson.name == name),
+                "there is no lesson `{name}`"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_lesson_that_a_page_names_exists() {
+    let is_lesson = |word: &str| {
+        let (number, name) = word.split_once('_').unwrap_or_default();
+        number.len() == 2 && number.bytes().all(|c| c.is_ascii_digit()) && !name.is_empty()
+    };
+    let exercises: BTreeSet<String> = fs::read_dir(root().join("lessons/exercises"))
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.expect("it can be listed").file_name().to_string_lossy().into_owned())
+        .collect();
+    for (path, text) in sources() {
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        for word in words.filter(|word| is_lesson(word)) {
+            let there =
+                LESSONS.iter().any(|lesson| lesson.name == word) || exercises.contains(word);
+            assert!(there, "{}: there is no lesson `{word}`", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_source_file_that_a_page_names_exists() {
+    for (path, text) in sources() {
+        let quoted = text.split('`').skip(1).step_by(2);
+        let is_path = |word: &&str| {
+            word.contains('/')
+                && (word.ends_with(".rs") || word.ends_with('/'))
+                && !word.contains(' ')
+        };
+        for source in quoted.filter(is_path).filter(|word| !word.contains("://")) {
+            assert!(root().join(source).exists(), "{}: there is no `{source}`", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_figure_that_a_lesson_draws_is_shown() {
+    for lesson in written() {
+        for figure in files(&root().join("lessons/expected").join(lesson), "svg") {
+            let name = figure.file_name().expect("a name").to_string_lossy();
+            let path = format!("lessons/expected/{lesson}/{name}");
+            assert!(shown().figures.contains(&path), "no chapter shows {path}");
+        }
+    }
+}
+
+#[test]
+fn every_anchor_in_a_lesson_is_shown() {
+    for lesson in written() {
+        let path = format!("lessons/src/bin/{lesson}.rs");
+        let source = fs::read_to_string(root().join(&path)).expect("a lesson's source");
+        for anchor in anchors(&source) {
+            let listing = (path.clone(), anchor.to_owned());
+            assert!(shown().anchors.contains(&listing), "no chapter shows {path}:{anchor}");
+        }
+    }
+}
+
+#[test]
+fn every_exercise_of_a_chapter_is_in_it() {
+    for entry in fs::read_dir(root().join("lessons/exercises")).into_iter().flatten() {
+        let name = entry.expect("it can be listed").file_name().to_string_lossy().into_owned();
+        let number = name.split('_').next().unwrap_or("");
+        if written().iter().any(|lesson| lesson.starts_with(number)) {
+            assert!(shown().exercises.contains(&name), "no chapter holds the exercise {name}");
+        }
+    }
+}

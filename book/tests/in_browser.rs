@@ -1,0 +1,255 @@
+//! What a browser makes of the pages, from a file and from the server.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::browser::Browser;
+use crate::chapters::pages_folder;
+use crate::scratch_book::ScratchBook;
+use crate::serving::serve;
+
+const WIDE: u32 = 1200;
+const TELEPHONE: u32 = 360;
+
+fn file(path: &Path) -> String {
+    format!("file://{}", path.display())
+}
+
+/// Runs `test` with the scratch book's address, as files and as it is served.
+fn from_files_and_server(width: u32, test: impl Fn(&Browser, &str) + Sync) {
+    let Some(browser) = Browser::open(width) else { return };
+    let book = ScratchBook::new();
+    book.build().unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let check = |address: &str| {
+        test(&browser, address);
+        assert_eq!(browser.complaints(), [] as [&str; 0], "at {address}");
+    };
+    check(&format!("{}/", file(&book.path("pages"))));
+    serve(&book, check);
+}
+
+/// The real book's pages, as addresses of files.
+fn real_pages() -> Vec<String> {
+    let entries = std::fs::read_dir(pages_folder()).expect("pages");
+    let paths = entries.map(|entry| entry.expect("it can be listed").path());
+    let is_page = |path: &std::path::PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.ends_with(".html") && !["print.html", "toc.html", "404.html"].contains(&&*name)
+    };
+    let mut pages: Vec<String> = paths.filter(is_page).map(|path| file(&path)).collect();
+    pages.sort();
+    pages
+}
+
+#[test]
+fn the_theme_changes_and_figures_follow_it() {
+    from_files_and_server(WIDE, |browser, address| {
+        browser.goto(&format!("{address}08_toy.html"));
+        let colours = "const s = e => getComputedStyle(document.querySelector(e)); \
+                       return [s('.plot polyline[style*=\"--plot-1\"]').stroke, s('.plot text').fill, \
+                               s('html').backgroundColor].join(' ')";
+        browser.run("localStorage.clear()");
+        browser.goto(&format!("{address}08_toy.html"));
+        let choose = |theme: &str| {
+            // The list stays open after a choice.
+            if browser
+                .run("return document.querySelector('#mdbook-theme-list').offsetParent")
+                .is_null()
+            {
+                browser.click("#mdbook-theme-toggle");
+            }
+            browser.click(&format!("#mdbook-theme-{theme}"));
+            browser
+                .until(&format!("return document.documentElement.classList.contains('{theme}')"));
+            browser.run(colours)
+        };
+        let light = choose("light");
+        assert_eq!(light, "rgb(29, 95, 168) rgb(38, 43, 51) rgb(255, 255, 255)");
+        let navy = choose("navy").as_str().unwrap_or_default().to_owned();
+        assert!(navy.starts_with("rgb(125, 180, 245) rgb(213, 217, 226)"), "{navy}");
+    });
+}
+
+#[test]
+fn search_finds_a_word_of_a_chapter() {
+    from_files_and_server(WIDE, |browser, address| {
+        browser.goto(&format!("{address}index.html"));
+        browser.click("#mdbook-search-toggle");
+        browser.keys("#mdbook-searchbar", "alignment");
+        let found =
+            browser.until("return document.querySelector('#mdbook-searchresults a')?.innerText");
+        assert!(found.as_str().is_some_and(|title| title.contains("The derivation")), "{found}");
+    });
+}
+
+#[test]
+fn a_quiz_marks_what_was_chosen_in_words() {
+    from_files_and_server(WIDE, |browser, address| {
+        browser.goto(&format!("{address}08_toy.html"));
+        let verdict = |quiz: usize| browser.text(&format!("#quiz-08_toy-{quiz} .verdict"));
+        let choose = |quiz: usize, letter: &str| {
+            browser.click(&format!("#quiz-08_toy-{quiz} input[value={letter}]"));
+        };
+        let check = |quiz: usize| browser.click(&format!("#quiz-08_toy-{quiz} button"));
+
+        check(1);
+        assert_eq!(verdict(1), "Choose an answer first.");
+        choose(1, "A");
+        check(1);
+        assert_eq!(verdict(1), "Not right: A.");
+        choose(1, "B");
+        assert_eq!(verdict(1), "", "a new choice has no verdict yet");
+        check(1);
+        assert_eq!(verdict(1), "Right.");
+        let open = browser.run("return document.querySelector('#quiz-08_toy-1 details').open");
+        assert_eq!(open, true);
+
+        choose(2, "A");
+        check(2);
+        assert_eq!(verdict(2), "Right so far, but not all.");
+        choose(2, "B");
+        check(2);
+        assert_eq!(verdict(2), "Right.");
+
+        for (number, expected) in
+            [("0.5", "Not that number."), ("0,906", "Right."), ("0.92", "Not that number.")]
+        {
+            browser.run("document.querySelector('#quiz-08_toy-3 input').value = ''");
+            browser.keys("#quiz-08_toy-3 input", &format!("{number}\u{E007}"));
+            assert_eq!(verdict(3), expected, "{number}");
+        }
+    });
+}
+
+#[test]
+fn the_keyboard_opens_and_closes_the_contents() {
+    from_files_and_server(WIDE, |browser, address| {
+        browser.goto(&format!("{address}08_toy.html"));
+        let is_open = "document.querySelector('#mdbook-sidebar').getBoundingClientRect().right > 0";
+        browser.until(&format!("return {is_open}"));
+        browser.keys("#mdbook-sidebar-toggle", "\u{E007}");
+        browser.until(&format!("return !({is_open})"));
+        browser.keys("#mdbook-sidebar-toggle", "\u{E007}");
+        browser.until(&format!("return {is_open}"));
+        let said =
+            browser.run("return document.querySelector('#mdbook-sidebar-toggle').ariaExpanded");
+        assert_eq!(said, "true");
+    });
+}
+
+#[test]
+fn the_arrow_keys_of_a_quiz_turn_no_page() {
+    from_files_and_server(WIDE, |browser, address| {
+        let page = format!("{address}08_toy.html");
+        browser.goto(&page);
+        browser.keys("#quiz-08_toy-1 input", "\u{E012}");
+        assert_eq!(browser.run("return location.href"), Value::from(page.clone()));
+    });
+}
+
+/// The elements that make the page wider than the window.
+const TOO_WIDE: &str = "
+    const width = document.documentElement.clientWidth;
+    if (document.documentElement.scrollWidth <= width) return '';
+    return [...document.querySelectorAll('main *')]
+        .filter(e => e.getBoundingClientRect().right > width + 1 && !e.closest('.scroll, pre, math, .table-wrapper'))
+        .slice(0, 5).map(e => e.outerHTML.slice(0, 120)).join('\\n') || 'the page';";
+
+#[test]
+fn nothing_scrolls_sideways_on_a_telephone() {
+    from_files_and_server(TELEPHONE, |browser, address| {
+        for page in ["index.html", "08_toy.html"] {
+            browser.goto(&format!("{address}{page}"));
+            browser.run("document.querySelectorAll('details').forEach(d => d.open = true)");
+            assert_eq!(browser.run(TOO_WIDE), "", "{page}");
+        }
+    });
+}
+
+#[test]
+fn the_real_book_fits_a_telephone_and_complains_of_nothing() {
+    let Some(browser) = Browser::open(TELEPHONE) else { return };
+    for page in real_pages() {
+        browser.goto(&page);
+        browser.run("document.querySelectorAll('details').forEach(d => d.open = true)");
+        assert_eq!(browser.run(TOO_WIDE), "", "{page}");
+        assert_eq!(browser.complaints(), [] as [&str; 0], "{page}");
+    }
+}
+
+#[test]
+fn a_figure_and_its_text_can_be_read_on_a_telephone() {
+    from_files_and_server(TELEPHONE, |browser, address| {
+        browser.goto(&format!("{address}08_toy.html"));
+        let height = browser.run(
+            "return Math.min(...[...document.querySelectorAll('.plot text')]\
+             .map(e => e.getBoundingClientRect().height))",
+        );
+        assert!(height.as_f64().is_some_and(|height| height >= 9.0), "{height} pixels");
+    });
+}
+
+#[test]
+fn a_served_page_is_loaded_again_after_a_change_and_shows_mistakes_till_then() {
+    let Some(browser) = Browser::open(WIDE) else { return };
+    let book = ScratchBook::new();
+    serve(&book, |address| {
+        browser.goto(address);
+        book.write("book/chapters/README.md", "# First page\n\n{{#output gone}}\n");
+        browser.until(
+            "return document.querySelector('#book-mistakes')?.innerText.includes('README.md:3')",
+        );
+        book.write("book/chapters/README.md", "# A new first page\n");
+        browser.until("return document.querySelector('main h1')?.innerText === 'A new first page'");
+        assert_eq!(browser.run("return document.querySelector('#book-mistakes')"), Value::Null);
+    });
+}
+
+/// axe-core where it was installed: `npm install --prefix target/axe axe-core`, or `$AXE_CORE`.
+fn axe() -> Option<String> {
+    let root = book::Folders::of_this_workspace().root;
+    let installed = root.join("target/axe/node_modules/axe-core/axe.min.js");
+    let path = std::env::var_os("AXE_CORE").map_or(installed, Into::into);
+    let script = std::fs::read_to_string(path).ok();
+    if script.is_none() {
+        eprintln!("skipped, for want of axe-core: npm install --prefix target/axe axe-core");
+    }
+    script
+}
+
+#[test]
+fn axe_finds_nothing() {
+    let (Some(axe), Some(browser)) = (axe(), Browser::open(WIDE)) else { return };
+    let book = ScratchBook::new();
+    book.build().unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let mut findings = String::new();
+    for theme in ["light", "navy", "coal", "ayu", "rust"] {
+        let mut pages: Vec<String> =
+            ["index.html", "08_toy.html"].map(|page| file(&book.path("pages").join(page))).into();
+        if ["light", "navy"].contains(&theme) {
+            pages.extend(real_pages());
+        }
+        browser.goto(&pages[0]);
+        browser.run(&format!("localStorage.setItem('mdbook-theme', '{theme}')"));
+        for page in pages {
+            browser.goto(&page);
+            let classes = browser.run("return document.documentElement.className");
+            assert!(classes.as_str().is_some_and(|classes| classes.contains(theme)), "{classes}");
+            browser.run("document.querySelectorAll('details').forEach(d => d.open = true)");
+            browser.run(&axe);
+            let found = browser.run_async(
+                "const found = await axe.run(document, { preload: false, resultTypes: ['violations'] }); \
+                 return found.violations.map(v => v.id + ': ' + v.nodes.slice(0, 3).map(n => \
+                     n.target.join(' ') + ' ' + (n.any[0]?.message ?? n.all[0]?.message ?? '')).join('; '))",
+            );
+            for finding in found.as_array().into_iter().flatten() {
+                let written = writeln!(findings, "{page} ({theme}): {finding}");
+                written.expect("a string takes all text");
+            }
+            assert!(found.is_array(), "axe does not run: {found}");
+        }
+    }
+    assert!(findings.is_empty(), "{findings}");
+}

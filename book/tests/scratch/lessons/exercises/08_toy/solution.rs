@@ -1,0 +1,6 @@
+/// The derivative of tanh at `x`.
+pub fn tanh_derivative(x: f64) -> f64 {
+    let y = x.tanh();
+
+    1.0 - y * y
+}

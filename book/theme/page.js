@@ -1,0 +1,69 @@
+// What the pages do beyond mdBook: mark quizzes, and let the keyboard reach what scrolls.
+(() => {
+  "use strict";
+
+  // 1. Quizzes. Without this script the answer stands under "Answer" all the same.
+
+  // Half of the last digit's unit to spare: "0.91" is met by 0.905 to 0.915, a whole number only by itself.
+  const isNumber = text => /^[-+−]?(\d+\.?\d*|\.\d+)(e[-+−]?\d+)?$/i.test(text);
+  const value = text => Number(text.replaceAll("−", "-"));
+  const meets = (given, right) => {
+    const [a, b] = [given, right].map(text => text.trim().replace(",", "."));
+    if (!isNumber(a) || !isNumber(b)) return a.toLowerCase() === b.toLowerCase();
+    const [mantissa, exponent = "0"] = b.toLowerCase().split("e");
+    const decimals = (mantissa.split(".")[1] ?? "").length;
+    if (decimals === 0) return value(a) === value(b);
+    const unit = 10 ** (value(exponent) - decimals);
+    return Math.abs(value(a) - value(b)) <= 0.501 * unit;
+  };
+
+  const mark = quiz => {
+    const asked = quiz.querySelector("input:not([type])");
+    if (asked) {
+      if (asked.value.trim() === "") return ["", "Write a number first."];
+      return meets(asked.value, asked.dataset.right) ? ["right", "Right."] : ["wrong", "Not that number."];
+    }
+    const inputs = [...quiz.querySelectorAll("input")];
+    const chosen = inputs.filter(input => input.checked);
+    if (chosen.length === 0) return ["", "Choose an answer first."];
+    if (inputs.every(input => input.checked === ("right" in input.dataset))) return ["right", "Right."];
+    const wrong = chosen.filter(input => !("right" in input.dataset)).map(input => input.value);
+    if (wrong.length > 0) return ["wrong", `Not right: ${wrong.join(", ")}.`];
+    return ["wrong", "Right so far, but not all."];
+  };
+
+  for (const quiz of document.querySelectorAll(".quiz")) {
+    const button = document.createElement("button");
+    button.type = "submit";
+    button.textContent = "Check";
+    const verdict = document.createElement("span");
+    verdict.className = "verdict";
+    verdict.setAttribute("role", "status");
+    const line = document.createElement("p");
+    line.append(button, verdict);
+    quiz.querySelector(".answer").before(line);
+    quiz.addEventListener("submit", event => {
+      event.preventDefault();
+      const [state, words] = mark(quiz);
+      quiz.dataset.state = state;
+      verdict.textContent = words;
+      if (state === "right") quiz.querySelector(".answer").open = true;
+    });
+    quiz.addEventListener("input", () => {
+      quiz.dataset.state = "";
+      verdict.textContent = "";
+    });
+  }
+
+  // 2. A box that scrolls can be reached and moved with the keyboard, and only then is a stop on the way.
+  const boxes = document.querySelectorAll(".scroll, pre > code, .table-wrapper, math[display=block]");
+  const reach = () => {
+    for (const box of boxes) {
+      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
+    }
+  };
+  reach();
+  window.addEventListener("resize", reach);
+  window.addEventListener("load", reach);
+})();

@@ -1,0 +1,59 @@
+use autograd::Tensor;
+
+/// What the forward pass kept: h_t = tanh(x_t W_ihᵀ + h_{t−1} W_hhᵀ + b), t = 0 … T − 1.
+#[derive(Clone, Debug)]
+pub struct Forward {
+    /// Input to hidden, [H, I].
+    pub w_ih: Tensor<f64>,
+    /// Hidden to hidden, [H, H].
+    pub w_hh: Tensor<f64>,
+    /// The inputs, T of [B, I].
+    pub xs: Vec<Tensor<f64>>,
+    /// The states, T + 1 of [B, H]: `hs[0]` is the initial one, `hs[t + 1]` is h_t.
+    pub hs: Vec<Tensor<f64>>,
+    /// The gradient of each step's own loss in its state, ∂ℓ_t/∂h_t, T of [B, H].
+    pub d_losses: Vec<Tensor<f64>>,
+}
+
+/// What the backward pass finds; a list has one entry for each step, the first step first.
+#[derive(Clone, Debug)]
+pub struct Backward {
+    /// ∂L/∂h_t, from both paths into h_t, T of [B, H].
+    pub dhs: Vec<Tensor<f64>>,
+    /// ∂L/∂a_t, where h_t = tanh(a_t), T of [B, H].
+    pub das: Vec<Tensor<f64>>,
+    /// ∂L/∂x_t, T of [B, I].
+    pub dxs: Vec<Tensor<f64>>,
+    /// ∂L/∂W_ih, [H, I].
+    pub dw_ih: Tensor<f64>,
+    /// ∂L/∂W_hh, [H, H].
+    pub dw_hh: Tensor<f64>,
+    /// ∂L/∂b, [H].
+    pub db: Tensor<f64>,
+    /// The gradient in the initial state, [B, H].
+    pub dh0: Tensor<f64>,
+}
+
+/// Backpropagation through time of the loss L = Σ_t ℓ_t(h_t).
+pub fn backward(forward: &Forward) -> Backward {
+    let Forward { w_ih, w_hh, xs, hs, d_losses } = forward;
+    let [mut dhs, mut das, mut dxs] = [const { Vec::new() }; 3];
+    let [mut dw_ih, mut dw_hh] = [w_ih, w_hh].map(|w| Tensor::zeros(w.shape()));
+    let mut db = Tensor::zeros(&w_hh.shape()[..1]);
+    let mut dhnext = Tensor::zeros(hs[0].shape());
+    for t in (0..xs.len()).rev() {
+        let dh = &d_losses[t] + &dhnext;
+        let da = &dh * (1.0 - &hs[t + 1] * &hs[t + 1]);
+        dw_ih = dw_ih + da.t().matmul(&xs[t]);
+        dw_hh = dw_hh + da.t().matmul(&hs[t]);
+        db = db + da.sum_over(&[0]);
+        dxs.push(da.matmul(w_ih));
+        dhnext = da.matmul(w_hh);
+        dhs.push(dh);
+        das.push(da);
+    }
+    for list in [&mut dhs, &mut das, &mut dxs] {
+        list.reverse();
+    }
+    Backward { dhs, das, dxs, dw_ih, dw_hh, db, dh0: dhnext }
+}
