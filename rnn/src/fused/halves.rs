@@ -152,7 +152,7 @@ impl<C: Fused, E: Element> Half for Backward<'_, C, E> {
         let (da, db) = self.found.split_at_mut(C::GATES * units);
         let step = Back {
             units,
-            kept: self.kept.get(t * C::KEPT * units..(t + 1) * C::KEPT * units).unwrap_or_default(),
+            kept: &self.kept[t * C::KEPT * units..][..C::KEPT * units],
             h: &self.hs[own(t)],
             h_prev,
             d_out: &self.d_hs[own(t)],

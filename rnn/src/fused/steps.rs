@@ -16,8 +16,9 @@ use super::lanes::LANES;
 pub(super) const BLOCK: usize = 64;
 /// The fewest rows that a thread takes: those of a tile of a packed product.
 const FEWEST_ROWS: usize = 4;
-/// The fewest units that are halved, and for how many numbers of the weights in all steps: 0.1 ms of reading.
+/// The fewest units that are halved.
 const FEWEST_UNITS: usize = 64;
+/// From how many numbers of the weights in all steps on halving pays: 0.1 ms of reading them.
 const WORTH_HALVING: usize = 2_500_000;
 /// From how many floating-point operations on a second thread pays: 0.1 ms of work.
 const WORTH: usize = 10_000_000;
