@@ -1,6 +1,9 @@
 //! Everything that decides whether this project can be trusted.
 
 mod ops;
+mod vjps;
+mod directions;
+mod descent;
 mod errors;
 mod bad_input;
 mod extremes;
@@ -19,6 +22,9 @@ mod long;
 mod op_table;
 mod layers;
 mod threads;
+mod data_parallel;
+mod clipped_step;
+mod stepper;
 mod picture;
 mod decode;
 mod data;
@@ -35,3 +41,6 @@ mod checkpoint;
 mod round_trip;
 mod checkpoint_files;
 mod resume;
+mod counting;
+mod hidden_state;
+mod task_shapes;

@@ -21,7 +21,21 @@ pub const LESSONS: &[Lesson] = &[
         seconds: 1,
     },
     Lesson { name: "02_scalar_engine", question: "What does backward() do?", seconds: 1 },
+    Lesson { name: "03_tensor_vjps", question: "How do shapes change the chain rule?", seconds: 1 },
+    Lesson {
+        name: "04_gradcheck_lab",
+        question: "How do I know a gradient is right without 2N evaluations?",
+        seconds: 4,
+    },
+    Lesson {
+        name: "05_train_loop",
+        question: "What does learning look like when it works?",
+        seconds: 5,
+    },
+    Lesson { name: "06_ngram_wall", question: "How far can counting go?", seconds: 30 },
+    Lesson { name: "07_rnn_forward", question: "What is a hidden state?", seconds: 1 },
     Lesson { name: "08_bptt_by_hand", question: "Where does the gradient go in time?", seconds: 1 },
+    Lesson { name: "09_task_shapes", question: "Where do I put the loss?", seconds: 10 },
     Lesson { name: "10_min_char_rnn", question: "Can 100 lines write English?", seconds: 60 },
 ];
 

@@ -9,6 +9,16 @@ pub fn result(key: &str, value: impl Display) {
     println!("RESULT {key}={value}");
 }
 
+/// The next power of ten, `1e-15` at least: rounding errors differ from machine to machine, their size
+/// does not.
+///
+/// ```
+/// assert_eq!(lessons::report::power_of_ten_above(3e-9), "1e-8");
+/// ```
+pub fn power_of_ten_above(error: f64) -> String {
+    format!("1e{}", error.max(1e-16).log10().floor() as i32 + 1)
+}
+
 /// Runs a lesson. An error becomes one line on stderr, `error: what failed: why`, and exit code 1.
 ///
 /// When nobody reads the output any longer, as in `cargo lesson 10 | head`, the lesson ends quietly.

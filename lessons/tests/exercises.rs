@@ -44,7 +44,14 @@ exercises! {
     central_difference "01_central_difference"
     twice "02_twice"
     walk "02_walk"
+    vjps "03_vjps"
+    check_vjp "04_check_vjp"
+    adam "05_adam"
+    smoothing "06_smoothing"
+    step "07_step"
     carry "08_carry"
+    many_to_one "09_many_to_one"
+    shift "10_shift"
 }
 
 fn folder() -> PathBuf {

@@ -3,6 +3,8 @@
 //! A recurrent network reads a text one character at a time and learns to say which comes next.
 //! It knows nothing of words when it starts.
 
+use std::collections::HashSet;
+use std::f64::consts::LN_2;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,19 +12,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail, ensure};
+use autograd::ops::{LogSoftmax, Op};
 use autograd::optim::{Adam, Optimizer};
 use autograd::{Params, Tensor, clip::clip_grad_norm};
 use clap::{Parser, ValueEnum};
 use lessons::ngram::NGram;
 use lessons::options::Options;
 use lessons::plot::{LineChart, Series};
+use lessons::report::result;
+use lessons::seeds::Spread;
+use lessons::wrap::lines;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
+use rnn::LanguageModel;
 use rnn::checkpoint::{self, Checkpoint};
 use rnn::data::{Streams, Vocabulary, Window, read_text, split_at_fraction};
 use rnn::decode::{Decoding, try_pick};
-use rnn::language_model::{LanguageModel, cross_entropy};
 use rnn::{Cell, Gru, Lstm, StateOf, Vanilla};
 
 /// The text that is read if no other is given.
@@ -32,6 +38,11 @@ const SALT_ROAD: &str = include_str!("../../data/salt_road.txt");
 const SHARDS: usize = 2;
 /// How many characters of the held-out text are predicted to judge the model.
 const VALIDATION: usize = 50_000;
+/// The longest n-grams that are counted.
+const LONGEST: usize = 6;
+/// What has to be predicted: blanks and line breaks; letters that begin a word, and those that go on with it; and
+/// punctuation, digits and so on.
+const KINDS: [&str; 4] = ["blanks", "first letters", "other letters", "the rest"];
 /// How many steps a point of the loss curve stands for.
 const MEAN_OF: usize = 25;
 
@@ -85,6 +96,10 @@ struct Args {
     /// After how many steps the checkpoint is saved again.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = at_least_one, requires = "checkpoint")]
     every: usize,
+    /// How often the whole training is done, each time with the next seed, to see how much of the result is chance.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = at_least_one,
+          conflicts_with_all = ["save", "checkpoint", "load"])]
+    repeat: usize,
     /// Do not train: load a model or a checkpoint that was saved, and let it write.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["text", "save", "steps", "checkpoint"])]
     load: Option<PathBuf>,
@@ -179,20 +194,19 @@ where
     let figures = args.options.folder()?;
     println!("{} characters, {} different", ids.len(), vocabulary.len());
 
+    let read: String = vocabulary.decode(train);
+    let known: HashSet<&str> = words(&read).collect();
+
     // 2. How far does counting get? Bits a character on the held-out text, the fewer the better.
     let mut counted = Vec::new();
-    for order in 1..=4 {
+    for order in 1..=LONGEST {
         let bits = NGram::count(train, order, vocabulary.len()).bits(held_out);
         println!("{order}-gram {bits:.3} bits");
         counted.push(bits);
     }
 
     // 3. A network that has learned nothing: every character is about as likely as any other.
-    let mut rng = ChaCha8Rng::seed_from_u64(args.options.seed);
-    let model = LanguageModel::<C>::init::<f32>(vocabulary.len(), None, args.hidden, &mut rng);
-    let states = groups(args.streams).map(|rows| model.zero_states(rows.len())).collect();
-    let (adam, losses, judged) = (Adam::new(args.lr), Vec::new(), Vec::new());
-    let mut run = Run { done: 0, model, adam, states, rng, losses, judged };
+    let mut run = Run::<C>::new(args.options.seed, vocabulary.len(), args);
     println!("{} with {} units, {} parameters", C::NAME, args.hidden, run.model.count());
 
     // Or one that has learned something already: then all stands where the checkpoint left it.
@@ -209,43 +223,20 @@ where
     let interrupted = on_interrupt()?;
     bar.set_position(run.done as u64);
     for step in run.done..args.steps {
-        let Window { inputs, targets, fresh } = streams.next_window();
-        let shards = shards(&inputs, &targets, args.streams);
-        if fresh {
-            run.states = shards.iter().map(|shard| run.model.zero_states(shard.rows)).collect();
-        }
-        // Each group of streams on its own; the state goes on, the gradient stops: truncated BPTT.
-        let found: Vec<_> = shards
-            .par_iter()
-            .zip(&run.states)
-            .map(|(shard, states)| {
-                run.model.window_grad(&shard.inputs, &shard.targets, states, None)
-            })
-            .collect::<Result<_, _>>()?;
-        let mut grads = run.model.zeros_like();
-        let mut loss = 0.0;
-        run.states.clear();
-        for (shard, found) in shards.iter().zip(found) {
-            let share = shard.rows as f32 / args.streams as f32;
-            grads.add_assign(&found.grads.map(|gradient| gradient * f64::from(share)));
-            loss += share * found.loss;
-            run.states.push(found.last_states);
-        }
-        clip_grad_norm(&mut grads, args.clip)?;
-        *run.adam.lr() = args.lr * (1.0 - step as f64 / args.steps as f64);
-        run.adam.step(&mut run.model, &grads)?;
-        run.losses.push(loss);
-        run.done = step + 1;
+        let loss = run.step(streams.next_window(), args)?;
         bar.set_message(format!("{:.2} bits a character", bits(loss)));
         bar.inc(1);
 
         // 5. Five times on the way: how good is it, and what does it write?
         if [1, args.steps / 20, args.steps / 5, args.steps / 2, args.steps].contains(&run.done) {
-            let bits = validate(&run.model, held_out)?;
-            run.judged.push((step, bits));
+            let (bits, by_kind) = validate(&run.model, held_out, &vocabulary)?;
             let sample = write(&run.model, &vocabulary, &decoding, args)?;
+            let real = share_of_words(&sample, &known);
+            run.judged.push(Judged { step, bits, by_kind, real });
             bar.suspend(|| {
-                println!("--- step {}: {bits:.3} bits on held-out text\n{sample}\n", run.done)
+                println!("--- step {}: {bits:.3} bits on held-out text", run.done);
+                lines(sample.trim(), 68).iter().for_each(|line| println!("  | {line}"));
+                println!();
             });
         }
         let stop = interrupted.load(Ordering::Relaxed);
@@ -271,12 +262,63 @@ where
     let figure = figures.join(format!("10_{}_loss.svg", C::NAME));
     plot(&figure, C::NAME, &run, &counted)?;
     println!("loss curve in {}", figure.display());
-    lessons::report::result("cell", C::NAME);
-    if let Some((_, bits)) = run.judged.last() {
-        lessons::report::result("bits", format!("{bits:.3}"));
+    plot_kinds(&figures.join(format!("10_{}_kinds.svg", C::NAME)), &run.judged)?;
+    println!("\nbits for what has to be predicted, and the share of real words written");
+    println!("  step  {}  real words", KINDS.join("  "));
+    for Judged { step, by_kind, real, .. } in &run.judged {
+        let cells = KINDS.iter().zip(by_kind).map(|(kind, x)| format!("{x:0$.2}", kind.len()));
+        println!("  {:4}  {}  {real:10.2}", step + 1, cells.collect::<Vec<_>>().join("  "));
+    }
+    println!();
+
+    // 7. How much of it is chance? The same again with other seeds, for the bits alone.
+    let bits = run.judged.last().map_or(f64::NAN, |judged| judged.bits);
+    let mut all = vec![bits];
+    let repeats = if args.save.is_some() || args.checkpoint.is_some() { 1 } else { args.repeat };
+    let bar = lessons::progress::bar(((repeats - 1) * args.steps) as u64);
+    for seed in (args.options.seed + 1..).take(repeats - 1) {
+        bar.set_message(format!("seed {seed}"));
+        let mut run = Run::<C>::new(seed, vocabulary.len(), args);
+        let mut streams = Streams::new(train.to_vec(), args.streams, args.window)?;
+        while run.done < args.steps {
+            run.step(streams.next_window(), args)?;
+            bar.inc(1);
+            ensure!(!interrupted.load(Ordering::Relaxed), "interrupted with seed {seed}");
+        }
+        let (bits, _) = validate(&run.model, held_out, &vocabulary)?;
+        bar.suspend(|| println!("with seed {seed}: {bits:.3} bits"));
+        all.push(bits);
+    }
+    bar.finish_and_clear();
+    println!();
+    let spread = Spread::of(all);
+    ensure!(
+        spread.median < counted[2] || !is_usual(&options),
+        "the network needs {spread:.3} bits, the 3-gram only {:.3}",
+        counted[2]
+    );
+
+    result("cell", C::NAME);
+    result("parameters", run.model.count());
+    result("characters", ids.len());
+    result("symbols", vocabulary.len());
+    result("bits_uniform", format!("{:.3}", (vocabulary.len() as f64).log2()));
+    result("bits", format!("{bits:.3}"));
+    let end = &run.losses[run.losses.len().saturating_sub(4 * MEAN_OF)..];
+    let read = end.iter().map(|&loss| self::bits(loss)).sum::<f64>() / end.len() as f64;
+    result("bits_read", format!("{read:.2}"));
+    if repeats > 1 {
+        result("bits_median", format!("{:.3}", spread.median));
+        result("bits_spread", spread.range(3));
     }
     for (order, bits) in (1..).zip(&counted) {
-        lessons::report::result(&format!("bits_{order}gram"), format!("{bits:.3}"));
+        result(&format!("bits_{order}gram"), format!("{bits:.3}"));
+    }
+    for Judged { step, by_kind, real, .. } in &run.judged {
+        for (kind, bits) in KINDS.iter().zip(by_kind) {
+            result(&format!("{}_{}", kind.replace(' ', "_"), step + 1), format!("{bits:.2}"));
+        }
+        result(&format!("real_words_{}", step + 1), format!("{real:.2}"));
     }
     Ok(())
 }
@@ -294,11 +336,70 @@ struct Run<C: Cell> {
     rng: ChaCha8Rng,
     /// The loss of each step, in nats a character.
     losses: Vec<f32>,
-    /// Steps, and the bits a character on held-out text after them.
-    judged: Vec<(usize, f64)>,
+    /// What it could do at five points on the way.
+    judged: Vec<Judged>,
+}
+
+/// What a model can do.
+struct Judged {
+    /// After this step, counted from 0.
+    step: usize,
+    /// Bits a character on held-out text.
+    bits: f64,
+    /// The same for each of the [`KINDS`] alone.
+    by_kind: [f64; KINDS.len()],
+    /// The share of words in its sample that are words of the text.
+    real: f64,
 }
 
 impl<C: Cell> Run<C> {
+    /// Before the first step.
+    fn new(seed: u64, vocab_size: usize, args: &Args) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let model = LanguageModel::<C>::init::<f32>(vocab_size, None, args.hidden, &mut rng);
+        let states = groups(args.streams).map(|rows| model.zero_states(rows.len())).collect();
+        let adam = Adam::new(args.lr);
+        Self { done: 0, model, adam, states, rng, losses: Vec::new(), judged: Vec::new() }
+    }
+
+    // ANCHOR: step
+    /// One step: a window is read in every stream, and the parameters move. The loss, in nats a character.
+    fn step(&mut self, window: Window, args: &Args) -> Result<f32>
+    where
+        StateOf<C, Tensor<f32>>: Send + Sync,
+        LanguageModel<C, Tensor<f32>>: Send + Sync,
+    {
+        let Window { inputs, targets, fresh } = window;
+        let shards = shards(&inputs, &targets, args.streams);
+        if fresh {
+            self.states = shards.iter().map(|shard| self.model.zero_states(shard.rows)).collect();
+        }
+        // Each group of streams on its own; the state goes on, the gradient stops: truncated BPTT.
+        let found: Vec<_> = shards
+            .par_iter()
+            .zip(&self.states)
+            .map(|(shard, states)| {
+                self.model.window_grad(&shard.inputs, &shard.targets, states, None)
+            })
+            .collect::<Result<_, _>>()?;
+        let mut grads = self.model.zeros_like();
+        let mut loss = 0.0;
+        self.states.clear();
+        for (shard, found) in shards.iter().zip(found) {
+            let share = shard.rows as f32 / args.streams as f32;
+            grads.add_assign(&found.grads.map(|gradient| gradient * f64::from(share)));
+            loss += share * found.loss;
+            self.states.push(found.last_states);
+        }
+        clip_grad_norm(&mut grads, args.clip)?;
+        *self.adam.lr() = args.lr * (1.0 - self.done as f64 / args.steps as f64);
+        self.adam.step(&mut self.model, &grads)?;
+        self.losses.push(loss);
+        self.done += 1;
+        Ok(loss)
+    }
+    // ANCHOR_END: step
+
     /// Everything in one file, with the options and the vocabulary.
     fn save(&self, path: &Path, vocabulary: &Vocabulary, options: &[Choice]) -> Result<()> {
         let mut saved = model_alone(&self.model, vocabulary)?;
@@ -311,9 +412,13 @@ impl<C: Cell> Run<C> {
         saved.insert_tensor("training.losses", Tensor::from(self.losses.clone()))?;
         saved.insert_rng("training.rng", &self.rng);
         saved.insert("training.done", self.done);
-        for (i, (step, bits)) in self.judged.iter().enumerate() {
+        for (i, Judged { step, bits, by_kind, real }) in self.judged.iter().enumerate() {
             saved.insert(&format!("training.judged.{i}.step"), step);
             saved.insert(&format!("training.judged.{i}.bits"), bits);
+            saved.insert(&format!("training.judged.{i}.real"), real);
+            for (kind, bits) in by_kind.iter().enumerate() {
+                saved.insert(&format!("training.judged.{i}.{kind}"), bits);
+            }
         }
         saved.insert("training.judged", self.judged.len());
         for (flag, value) in options {
@@ -358,7 +463,13 @@ impl<C: Cell> Run<C> {
         );
         for i in 0..saved.parse("training.judged")? {
             let step = saved.parse(&format!("training.judged.{i}.step"))?;
-            self.judged.push((step, saved.parse(&format!("training.judged.{i}.bits"))?));
+            let number = |what: &str| saved.parse(&format!("training.judged.{i}.{what}"));
+            let (bits, real) = (number("bits")?, number("real")?);
+            let mut by_kind = [0.0; KINDS.len()];
+            for (kind, bits) in by_kind.iter_mut().enumerate() {
+                *bits = number(&kind.to_string())?;
+            }
+            self.judged.push(Judged { step, bits, by_kind, real });
         }
         self.model = saved.into_params(&self.model)?;
         Ok(())
@@ -384,9 +495,15 @@ fn options(args: &Args, cell: &str, text: &str) -> Vec<Choice> {
     ]
 }
 
+/// Whether these are the choices of a run without flags, seed apart: what can be asserted of it.
+fn is_usual(options: &[Choice]) -> bool {
+    let usual = self::options(&Args::parse_from(["10"]), Gru::NAME, SALT_ROAD);
+    options.iter().zip(&usual).all(|(is, usual)| is == usual || is.0 == "seed")
+}
+
 /// Nats as bits.
 fn bits(nats: f32) -> f64 {
-    f64::from(nats) / std::f64::consts::LN_2
+    f64::from(nats) / LN_2
 }
 
 /// The rows of some streams of a window.
@@ -415,21 +532,56 @@ fn shards(inputs: &[usize], targets: &[usize], streams: usize) -> Vec<Shard> {
     groups(streams).map(shard).collect()
 }
 
-/// The mean of −log₂ p over a text, read from a state of zeros that is carried through.
-fn validate<C: Cell>(model: &LanguageModel<C, Tensor<f32>>, text: &[usize]) -> Result<f64> {
+/// The words of a text, of two letters or more.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphabetic()).filter(|word| word.chars().nth(1).is_some())
+}
+
+/// The share of a sample's words that are known; 0 if it has none.
+fn share_of_words(sample: &str, known: &HashSet<&str>) -> f64 {
+    let written = words(sample).count();
+    let real = words(sample).filter(|word| known.contains(word)).count();
+    real as f64 / written.max(1) as f64
+}
+
+/// What a character is, by itself and the one before it: an index of [`KINDS`].
+fn kind(before: char, c: char) -> usize {
+    match (c.is_whitespace(), c.is_alphabetic()) {
+        (true, _) => 0,
+        (_, true) if !before.is_alphabetic() => 1,
+        (_, true) => 2,
+        _ => 3,
+    }
+}
+
+// ANCHOR: validate
+/// The mean of −log₂ p over a text, read from a state of zeros that is carried through; and for each kind of character
+/// the mean over those alone.
+fn validate<C: Cell>(
+    model: &LanguageModel<C, Tensor<f32>>,
+    text: &[usize],
+    vocabulary: &Vocabulary,
+) -> Result<(f64, [f64; KINDS.len()])> {
+    let symbols = vocabulary.symbols();
     let mut states = model.zero_states(1);
-    let mut nats = 0.0;
+    let (mut bits, mut counts) = ([0.0; KINDS.len()], [0; KINDS.len()]);
     for start in (0..text.len() - 1).step_by(1000) {
         let end = (text.len() - 1).min(start + 1000);
         let (trace, scores) = model.forward(&text[start..end], &states, None)?;
-        let targets = &text[start + 1..=end];
-        let mean = cross_entropy(&scores, targets)?;
-        nats += f64::from(mean) * targets.len() as f64;
+        let log_p = LogSoftmax { axis: None }.forward([&scores])?;
+        for (i, pair) in text[start..=end].windows(2).enumerate() {
+            let kind = kind(symbols[pair[0]], symbols[pair[1]]);
+            bits[kind] -= f64::from(log_p.entry(i).data()[pair[1]]) / LN_2;
+            counts[kind] += 1;
+        }
         states = trace.last;
     }
-    Ok(nats / (text.len() - 1) as f64 / std::f64::consts::LN_2)
+    let all = bits.iter().sum::<f64>() / (text.len() - 1) as f64;
+    Ok((all, std::array::from_fn(|kind| bits[kind] / f64::from(counts[kind].max(1)))))
 }
+// ANCHOR_END: validate
 
+// ANCHOR: write
 /// Continues the prompt, one character at a time: each is drawn, and read as the next input.
 fn write<C: Cell>(
     model: &LanguageModel<C, Tensor<f32>>,
@@ -451,6 +603,7 @@ fn write<C: Cell>(
     }
     Ok(vocabulary.decode(&written))
 }
+// ANCHOR_END: write
 
 /// What to continue: what was asked for, or the start of a line, or (in a text of one line) the
 /// vocabulary's first character.
@@ -511,12 +664,23 @@ fn plot<C: Cell>(path: &Path, cell: &str, run: &Run<C>, counted: &[f64]) -> Resu
         (steps, part.iter().map(|&loss| bits(loss)).sum::<f64>() / part.len() as f64)
     };
     let read = run.losses.chunks(MEAN_OF).enumerate().map(mean).collect();
-    let judged = run.judged.iter().map(|&(step, bits)| (step as f64, bits)).collect();
+    let judged = run.judged.iter().map(|judged| (judged.step as f64, judged.bits)).collect();
     let mut chart = LineChart::new("What a character model learns", "step", "bits a character");
     chart.series.push(Series::new(&format!("{cell}, while reading"), read));
     chart.series.push(Series::new(&format!("{cell}, held out"), judged));
     for (order, &bits) in (1..).zip(counted) {
         chart.baseline(&format!("{order}-gram, held out"), bits);
+    }
+    chart.write(path)
+}
+
+/// How well each kind of character was predicted on the way.
+fn plot_kinds(path: &Path, judged: &[Judged]) -> Result<()> {
+    let mut chart = LineChart::new("What is learned first", "step", "bits a character, held out");
+    chart.log_x = true;
+    for (i, kind) in KINDS.iter().enumerate() {
+        let points = judged.iter().map(|judged| ((judged.step + 1) as f64, judged.by_kind[i]));
+        chart.series.push(Series::new(kind, points.collect()));
     }
     chart.write(path)
 }
