@@ -1,27 +1,54 @@
-//! The fused engine against the steps composed on the tape, at sizes around those of its registers.
+//! The fused engine against the steps composed on the tape and those by hand, at sizes around those of its registers
+//! and at those of real layers, at every level of the kernels and on any number of threads.
 
-use autograd::{Element, Params, Tape, Tensor};
+use std::process::Command;
+
+use autograd::{Element, Params, Tape, Tensor, kernel};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use rnn::{Cell, Directions, Engine, Lstm, Merge, Seq, Stack, StackOptions};
+use rnn::cell::Biased;
+use rnn::vanilla::VanillaOptions;
+use rnn::{
+    Cell, Directions, Engine, Gru, Lstm, Merge, Nonlinearity, Seq, Stack, StackOptions, Vanilla,
+};
 
-/// T, B, I, H.
-const SIZES: [[usize; 4]; 7] = [
+/// T, B, I, H around the sizes of registers, tiles and panels, and none of each.
+const ODD: [[usize; 4]; 11] = [
     [1, 1, 1, 1],
     [3, 1, 17, 33],
     [17, 3, 3, 17],
     [5, 33, 1, 3],
     [4, 20, 33, 100],
     [3, 17, 129, 129],
+    [2, 129, 100, 17],
+    [66, 2, 3, 1],
     [0, 2, 3, 4],
+    [3, 0, 3, 4],
+    [1, 100, 33, 16],
 ];
 
-/// The outputs, the last state and every gradient of a stack, for a loss that weights all outputs differently.
-fn run<C: Cell, E: Element>(
-    engine: Engine,
+/// Batches and layers that are in use, for a few steps.
+const USUAL: [[usize; 4]; 6] = [
+    [25, 1, 64, 100],
+    [20, 20, 128, 128],
+    [5, 32, 128, 256],
+    [2, 64, 256, 512],
+    [2, 16, 512, 1024],
+    [130, 1, 64, 128],
+];
+
+const BOTH: Directions = Directions::Both(Merge::Concat);
+
+/// One case: a cell with these options, in this direction.
+struct Case<C: Cell> {
+    cell: C::Options,
     directions: Directions,
-    [seq_len, batch, inputs, units]: [usize; 4],
-) -> Vec<Tensor<f64>> {
+    sizes: [usize; 4],
+}
+
+/// The outputs, the last state and every gradient of a layer, for a loss that weights all outputs differently.
+fn run<C: Cell, E: Element>(engine: Engine, case: &Case<C>) -> Vec<Tensor<f64>> {
+    let Case { ref cell, directions, sizes: [seq_len, batch, inputs, units] } = *case;
     let mut rng = ChaCha8Rng::seed_from_u64(7);
     let mut draw =
         |shape: &[usize]| autograd::init::uniform::<f64>(shape, 1.0, &mut rng).cast::<E>();
@@ -29,66 +56,147 @@ fn run<C: Cell, E: Element>(
     let width = directions.count() * units;
     let weights = draw(&[seq_len, batch, width]);
     let states = [(); 4].map(|()| draw(&[batch, units]));
-    let options = StackOptions { directions, engine, ..StackOptions::new(inputs, units) };
-    let mut stack = Stack::<C>::init::<f64>(&options, &mut rng).cast::<f64, E>();
-    stack.options.engine = engine;
+    let options =
+        StackOptions { directions, engine, cell: cell.clone(), ..StackOptions::new(inputs, units) };
+    let stack = Stack::<C>::init::<f64>(&options, &mut rng).cast::<f64, E>();
 
     let tape = Tape::new();
     let vars = stack.map(|w| tape.leaf(w.clone()));
-    let xs = tape.leaf(xs);
+    let on_tape = tape.leaf(xs.clone());
     let mut states = states.iter();
     let initial: Vec<_> = stack
         .zero_states(batch)
         .iter()
-        .map(|state| state.map(|_| tape.leaf(states.next().expect("one a tensor").clone())))
+        .map(|state| state.map(|_| states.next().expect("one a tensor").clone()))
         .collect();
-    let out = vars.on_tape(&Seq::time_major(xs), Some(&initial), None);
+    let leaves: Vec<_> = initial.iter().map(|s| s.map(|s| tape.leaf(s.clone()))).collect();
+    let out = vars.on_tape(&Seq::time_major(on_tape), Some(&leaves), None);
     let hs = out.outputs.steps();
     let last: Vec<_> = out.last.iter().flat_map(Params::leaves).collect();
     let loss = last.iter().fold((hs * tape.constant(weights)).sum(), |sum, &s| sum + (s * s).sum());
     let grads = tape.backward(loss);
 
-    let leaves = [vars.leaves(), vec![xs], initial.iter().flat_map(Params::leaves).collect()];
+    // Without a tape there are the same outputs.
+    let alone = stack.run(&Seq::time_major(xs), Some(&initial));
+    let alone_last = alone.last.iter().flat_map(Params::leaves);
+    if engine == Engine::Fused {
+        assert_eq!(alone.outputs.steps(), hs.value());
+        assert!(alone_last.eq(last.iter().map(|s| s.value())));
+    }
+
+    let leaves = [vars.leaves(), vec![on_tape], leaves.iter().flat_map(Params::leaves).collect()];
     let found = [vec![hs.value()], last.iter().map(|s| s.value()).collect()].concat();
     let found = found.into_iter().chain(leaves.concat().into_iter().map(|x| grads.of(x)));
     found.map(|x| x.cast()).collect()
 }
 
-/// The largest distance of two lists of tensors, each relative to its norm.
+/// The largest distance of two lists of tensors, each relative to its norm; where the terms of a tensor cancel to less
+/// than a twentieth of the largest one in the list, relative to that.
 #[track_caller]
 fn distance(a: &[Tensor<f64>], b: &[Tensor<f64>]) -> f64 {
     assert_eq!(a.len(), b.len());
+    let largest = b.iter().map(Tensor::norm).fold(0.0, f64::max);
     let each = a.iter().zip(b).map(|(a, b)| {
         let error = (a - b).norm();
         assert!(!error.is_nan(), "NaN");
-        if error == 0.0 { 0.0 } else { error / b.norm() }
+        if error == 0.0 { 0.0 } else { error / b.norm().max(largest / 20.0) }
     });
     each.fold(0.0, f64::max)
 }
 
 #[track_caller]
-fn check<C: Cell>(directions: Directions) {
-    for sizes in SIZES {
-        let exact = run::<C, f64>(Engine::Tape, directions, sizes);
-        let error = distance(&run::<C, f64>(Engine::Fused, directions, sizes), &exact);
-        assert!(error <= 1e-12, "{} {sizes:?} in f64: {error:e}", C::NAME);
-        let error = distance(&run::<C, f32>(Engine::Fused, directions, sizes), &exact);
-        assert!(error <= 5e-6, "{} {sizes:?} in f32: {error:e}", C::NAME);
+fn check<C: Cell>(cell: C::Options, directions: Directions, all: &[[usize; 4]]) {
+    for &sizes in all {
+        let case = Case::<C> { cell: cell.clone(), directions, sizes };
+        let exact = run::<C, f64>(Engine::Tape, &case);
+        for engine in [Engine::Fused, Engine::Explicit] {
+            let error = distance(&run::<C, f64>(engine, &case), &exact);
+            assert!(error <= 1e-12, "{} {cell:?} {sizes:?} {engine:?} in f64: {error:e}", C::NAME);
+        }
+        let error = distance(&run::<C, f32>(Engine::Fused, &case), &exact);
+        assert!(error <= 5e-6, "{} {cell:?} {sizes:?} in f32: {error:e}", C::NAME);
     }
+}
+
+fn vanilla(nonlinearity: Nonlinearity, bias: bool) -> VanillaOptions {
+    VanillaOptions { nonlinearity, biased: Biased { bias } }
+}
+
+#[test]
+fn a_vanilla_layer_equals_its_composed_steps() {
+    check::<Vanilla>(vanilla(Nonlinearity::Tanh, true), Directions::Forward, &ODD);
+    check::<Vanilla>(vanilla(Nonlinearity::Relu, true), Directions::Forward, &ODD);
+}
+
+#[test]
+fn a_gru_equals_its_composed_steps() {
+    check::<Gru>(Biased::default(), Directions::Forward, &ODD);
 }
 
 #[test]
 fn an_lstm_equals_its_composed_steps() {
-    check::<Lstm>(Directions::Forward);
+    check::<Lstm>(Biased::default(), Directions::Forward, &ODD);
 }
 
 #[test]
-fn an_lstm_in_both_directions_equals_its_composed_steps() {
-    check::<Lstm>(Directions::Both(Merge::Concat));
+fn both_directions_without_biases_equal_their_composed_steps() {
+    let bias = false;
+    check::<Vanilla>(vanilla(Nonlinearity::Tanh, bias), BOTH, &ODD[1..]);
+    check::<Gru>(Biased { bias }, BOTH, &ODD[1..]);
+    check::<Lstm>(Biased { bias }, BOTH, &ODD[1..]);
 }
 
 #[test]
-fn the_same_input_gives_the_same_bytes() {
-    let run = || run::<Lstm, f32>(Engine::Fused, Directions::Forward, [5, 20, 33, 100]);
-    assert_eq!(run(), run());
+fn layers_of_usual_sizes_equal_their_composed_steps() {
+    check::<Vanilla>(VanillaOptions::default(), Directions::Reverse, &USUAL);
+    check::<Gru>(Biased::default(), Directions::Forward, &USUAL);
+    check::<Lstm>(Biased::default(), Directions::Reverse, &USUAL);
+}
+
+/// What another process runs at another level.
+#[test]
+fn each_cell_equals_its_composed_steps_at_the_level_of_this_process() {
+    check::<Vanilla>(vanilla(Nonlinearity::Tanh, true), BOTH, &ODD[1..6]);
+    check::<Vanilla>(vanilla(Nonlinearity::Relu, true), BOTH, &ODD[1..6]);
+    check::<Gru>(Biased::default(), BOTH, &ODD[1..6]);
+    check::<Lstm>(Biased::default(), BOTH, &ODD[1..6]);
+}
+
+#[test]
+fn each_cell_equals_its_composed_steps_at_every_level() {
+    let this = std::env::current_exe().expect("a program knows where it is");
+    for level in kernel::level_names() {
+        let test = "fused::each_cell_equals_its_composed_steps_at_the_level_of_this_process";
+        let command = &mut Command::new(&this);
+        let output = command.args(["--exact", test]).env("AUTOGRAD_KERNEL", level).output();
+        let output = output.expect("the tests can be started again");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("1 passed"), "{level}: {text}");
+    }
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bytes() {
+    fn check<C: Cell>() {
+        for sizes in [[70, 33, 17, 65], [300, 1, 33, 128], [300, 3, 33, 129]] {
+            let case = || Case::<C> { cell: C::Options::default(), directions: BOTH, sizes };
+            let run = |threads| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+                let pool = pool.expect("threads can be started");
+                pool.install(|| run::<C, f32>(Engine::Fused, &case()))
+            };
+            let one = run(1);
+            for threads in [2, 4, 8] {
+                assert!(run(threads) == one, "{} {sizes:?} on {threads} threads", C::NAME);
+            }
+        }
+    }
+    check::<Vanilla>();
+    check::<Gru>();
+    check::<Lstm>();
+}
+
+#[test]
+fn the_fused_engine_is_the_default() {
+    assert_eq!(StackOptions::<Biased>::new(1, 1).engine, Engine::Fused);
 }

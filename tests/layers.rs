@@ -245,7 +245,8 @@ fn bptt_by_hand_never_touches_the_tape() {
 #[test]
 fn only_products_and_kernels_have_code_that_the_compiler_does_not_check() {
     let word = concat!("un", "safe");
-    let allowed = ["product.rs", "kernel.rs"].map(|file| root().join("autograd/src").join(file));
+    let allowed = ["product.rs", "kernel.rs", "kernel/transpose.rs"];
+    let allowed = allowed.map(|file| root().join("autograd/src").join(file));
     for file in rust_files(&root()).into_iter().filter(|file| !allowed.contains(file)) {
         for (number, line) in read(&file).lines().enumerate() {
             let found = words(code(line)).any(|found| found == word);

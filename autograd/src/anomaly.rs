@@ -18,7 +18,6 @@ use std::panic::Location;
 
 use crate::element::Element;
 use crate::error::expect;
-use crate::ops::Contribution;
 use crate::tape::{Node, Var, backward};
 use crate::tensor::Tensor;
 
@@ -112,14 +111,13 @@ pub fn find_anomaly<E: Element>(loss: Var<'_, E>) -> Option<Anomaly> {
     );
     let mut found = None;
     let seed = Tensor::ones(loss.shape());
-    let mut watch = |i: usize, input: usize, contribution: &Contribution<E>| {
-        if found.is_none() {
-            let shape = nodes[nodes[i].inputs[input] as usize].value.shape();
-            let gradient = contribution.clone().into_dense(shape);
-            if let Some((index, value)) = first_bad(&gradient) {
-                let direction = Direction::Backward { input };
-                found = Some(report(&nodes, i, direction, shape.to_vec(), index, value));
-            }
+    let mut watch = |i: usize, input: usize, gradient: &Tensor<E>| {
+        if found.is_none()
+            && let Some((index, value)) = first_bad(gradient)
+        {
+            let direction = Direction::Backward { input };
+            let shape = gradient.shape().to_vec();
+            found = Some(report(&nodes, i, direction, shape, index, value));
         }
     };
     expect(backward(&nodes, last, seed, Some(&mut watch)));

@@ -26,7 +26,7 @@ pub struct Block<E> {
     pub(crate) numbers: Vec<E>,
     pub(crate) shape: Shape,
     /// The number of its size, if it may wait.
-    size: Option<usize>,
+    size: Option<u32>,
 }
 
 /// The blocks of one type of number that wait on one thread.
@@ -61,21 +61,30 @@ impl<E> Blocks<E> {
     /// An empty block with room for `length` numbers, which nobody else holds.
     pub(crate) fn take(&mut self, length: usize) -> Arc<Block<E>> {
         let (number, capacity) = size(length);
+        if let Some(size) = self.sizes.get_mut(number)
+            && let Some(block) = size.waiting.pop()
+        {
+            size.in_use += 1;
+            return block;
+        }
+        self.make(number, capacity)
+    }
+
+    /// A new block of this size. Apart from `take`, which is asked at every op and nearly always finds one.
+    #[cold]
+    fn make(&mut self, number: usize, capacity: usize) -> Arc<Block<E>> {
         if self.sizes.len() <= number {
             self.sizes.resize_with(number + 1, || Size { waiting: Vec::new(), in_use: 0 });
         }
-        let size = &mut self.sizes[number];
-        size.in_use += 1;
-        size.waiting.pop().unwrap_or_else(|| {
-            let numbers = Vec::with_capacity(capacity);
-            Arc::new(Block { numbers, shape: Shape::SCALAR, size: Some(number) })
-        })
+        self.sizes[number].in_use += 1;
+        let numbers = Vec::with_capacity(capacity);
+        Arc::new(Block { numbers, shape: Shape::SCALAR, size: Some(number as u32) })
     }
 
     /// Keeps a block that nobody else holds, if there is a use for it.
     pub(crate) fn give(&mut self, block: Arc<Block<E>>) {
         if let Some(number) = block.size
-            && let Some(size) = self.sizes.get_mut(number)
+            && let Some(size) = self.sizes.get_mut(number as usize)
             && size.in_use > 0
         {
             size.in_use -= 1;

@@ -13,7 +13,8 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
 use crate::blocks::{Blocks, PerThread};
-use crate::kernel::{self, elementary, panels};
+use crate::kernel::packing::Pack;
+use crate::kernel::{self, Functions, Sweep, elementary, panels, sweep};
 use crate::product::{self, Factors};
 use erf::{TERMS_F32, TERMS_F64, erf};
 
@@ -93,6 +94,11 @@ pub trait Element:
         numbers.iter_mut().for_each(|x| *x = x.sigmoid());
     }
 
+    /// Runs a loop of your own over numbers of this type, at the kernels' level for `f32` and `f64`: see [`Sweep`].
+    fn sweep(sweep: impl Sweep<Self>) {
+        sweep.run::<Plain>();
+    }
+
     /// ln(1 + e^x), written so that e is never raised to a positive power. Its slope is the logistic function.
     fn softplus(self) -> Self {
         match self.value() > 0.0 {
@@ -122,9 +128,35 @@ pub trait Element:
         n
     }
 
+    /// Copies a matrix [k, n], or one stored transposed as [n, k], into panels of [`panel`](Element::panel) columns.
+    fn pack_into(w: &[Self], [k, n]: [usize; 2], transposed: bool, panels: &mut [Self]) {
+        match transposed {
+            false => panels.copy_from_slice(w),
+            true => (0..k * n).for_each(|i| panels[i] = w[i % n * k + i / n]),
+        }
+    }
+
     /// As [`matmul_into`](Element::matmul_into), where B is in panels and neither factor is transposed.
     fn packed_into(factors: Factors, a: &[Self], b: &[Self], c: &mut [Self], accumulate: bool) {
         Self::matmul_into(factors, a, b, c, accumulate);
+    }
+}
+
+/// The functions of a sweep over numbers that have no kernels.
+struct Plain;
+
+impl<E: Element> Functions<E> for Plain {
+    fn mul_add(a: E, b: E, c: E) -> E {
+        a * b + c
+    }
+    fn exp(x: E) -> E {
+        x.exp()
+    }
+    fn tanh(x: E) -> E {
+        x.tanh()
+    }
+    fn sigmoid(x: E) -> E {
+        x.sigmoid()
     }
 }
 
@@ -196,6 +228,10 @@ macro_rules! real {
                 kernel::run(elementary::$module::Sigmoid(numbers));
             }
 
+            fn sweep(numbers: impl Sweep<Self>) {
+                sweep::$module(numbers);
+            }
+
             fn blocks() -> Option<&'static PerThread<Self>> {
                 thread_local! {
                     static BLOCKS: RefCell<Blocks<$type>> = const { RefCell::new(Blocks::new()) };
@@ -217,6 +253,18 @@ macro_rules! real {
                 $panel
             }
 
+            fn pack_into(w: &[Self], sizes: [usize; 2], transposed: bool, panels: &mut [Self]) {
+                let stride = sizes[usize::from(!transposed)];
+                kernel::run(Pack::<_, { $panel }> {
+                    w,
+                    stride,
+                    sizes,
+                    transposed,
+                    zeros: true,
+                    panels,
+                });
+            }
+
             fn packed_into(
                 Factors { m, k, n, .. }: Factors,
                 a: &[Self],
@@ -224,7 +272,8 @@ macro_rules! real {
                 c: &mut [Self],
                 accumulate: bool,
             ) {
-                kernel::run(panels::Product { sizes: [m, k, n], a, panels: b, c, accumulate });
+                let sizes = [m, k, n];
+                kernel::run(panels::Product { sizes, a, stride: k, panels: b, c, accumulate });
             }
         }
     };

@@ -1,7 +1,7 @@
 //! Loops compiled once for each set of vector instructions, and chosen when the program runs.
 //!
-//! A [`Kernel`] is a plain loop over slices. [`run`] executes the copy of it that was compiled for the best
-//! instructions of this processor:
+//! A kernel is a plain loop over slices. What runs is the copy of it that was compiled for the best instructions of
+//! this processor; [`Sweep`] is such a loop of your own.
 //!
 //! ```text
 //! avx512      x86-64 with AVX-512 F, VL, DQ, BW
@@ -18,8 +18,13 @@
 
 pub(crate) mod elementary;
 pub(crate) mod panels;
+pub(crate) mod packing;
+mod transpose;
+pub(crate) mod sweep;
 
 use std::sync::OnceLock;
+
+pub use sweep::{Functions, Sweep};
 
 /// A loop to run at the best level.
 pub(crate) trait Kernel {
@@ -60,6 +65,11 @@ fn levels() -> Vec<(&'static str, Level)> {
     levels
 }
 
+/// The names of the levels that this processor has, the best one last: what `AUTOGRAD_KERNEL` can be.
+pub fn level_names() -> Vec<&'static str> {
+    levels().into_iter().map(|(name, _)| name).collect()
+}
+
 /// The level to use: the one that `AUTOGRAD_KERNEL` names, or the best.
 ///
 /// # Panics
@@ -72,11 +82,13 @@ fn level() -> Level {
         let Ok(wanted) = std::env::var("AUTOGRAD_KERNEL") else {
             return levels[levels.len() - 1].1;
         };
-        let names: Vec<_> = levels.iter().map(|(name, _)| *name).collect();
         match levels.iter().find(|(name, _)| *name == wanted) {
             Some(&(_, level)) => level,
             None => {
-                panic!("AUTOGRAD_KERNEL is {wanted:?}; this processor has {}", names.join(", "))
+                panic!(
+                    "AUTOGRAD_KERNEL is {wanted:?}; this processor has {}",
+                    level_names().join(", ")
+                )
             }
         }
     })

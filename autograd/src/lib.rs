@@ -351,7 +351,7 @@
 // In reading order: each module uses only those above it, and `tests/layers.rs` sees to it.
 pub mod scalar;
 
-mod kernel;
+pub mod kernel;
 mod threads;
 pub mod product;
 pub mod error;
@@ -367,6 +367,7 @@ pub mod ops;
 pub mod tape;
 pub mod params;
 pub mod transform;
+pub mod data_parallel;
 pub mod anomaly;
 pub mod picture;
 pub mod gradcheck;
@@ -374,6 +375,7 @@ pub mod clip;
 pub mod optim;
 
 pub use complex::Complex;
+pub use data_parallel::DataParallel;
 pub use dual::Dual;
 pub use element::Element;
 pub use error::Error;

@@ -18,6 +18,7 @@ mod layout;
 mod rows;
 mod softmax;
 mod loss;
+mod linear_loss;
 mod normalise;
 mod dropout;
 mod axes;
@@ -37,6 +38,7 @@ pub use dropout::*;
 pub use elementwise::*;
 pub use gather::*;
 pub use layout::*;
+pub use linear_loss::*;
 pub(crate) use list::with_every_op;
 pub use loss::*;
 pub use matmul::*;
@@ -102,6 +104,9 @@ pub trait OpMany<E: Element>: Describe {
 pub enum Contribution<E: Element> {
     /// A tensor of the input's shape.
     Dense(Tensor<E>),
+    /// The gradient of the op's first output, as it is: dx = dy. Nothing is copied where the input has a gradient
+    /// already.
+    Whole,
     /// A tensor for a part of the input: the indices of `axis` from `start` on.
     Part {
         /// The axis.
@@ -150,10 +155,19 @@ impl<E: Element> Contribution<E> {
         Self::Lazy(Lazy(Arc::new(compute)))
     }
 
-    /// This contribution alone, as a tensor of the input's shape.
-    pub fn into_dense(self, shape: &[usize]) -> Tensor<E> {
+    /// This contribution alone, as a tensor of the input's shape. `dy` is the gradient of the op's first output.
+    #[inline]
+    pub fn into_dense(self, shape: &[usize], dy: &Tensor<E>) -> Tensor<E> {
         match self {
             Self::Dense(values) => values,
+            Self::Whole => dy.clone(),
+            other => other.computed(shape),
+        }
+    }
+
+    /// As [`into_dense`](Self::into_dense), where there is something to compute.
+    fn computed(self, shape: &[usize]) -> Tensor<E> {
+        match self {
             Self::Lazy(Lazy(compute)) => {
                 let values = compute();
                 assert_eq!(values.shape(), shape, "a gradient has its variable's shape");
@@ -161,23 +175,28 @@ impl<E: Element> Contribution<E> {
             }
             part => {
                 let mut sum = Tensor::zeros(shape);
-                part.add_to(&mut sum);
+                part.add_part_to(&mut sum);
                 sum
             }
         }
     }
 
-    /// Adds this contribution to a gradient of the input's shape.
-    pub fn add_to(self, sum: &mut Tensor<E>) {
+    /// Adds this contribution to a gradient of the input's shape. `dy` is the gradient of the op's first output.
+    #[inline]
+    pub fn add_to(self, sum: &mut Tensor<E>, dy: &Tensor<E>) {
+        let values = match &self {
+            Self::Dense(values) => values,
+            Self::Whole => dy,
+            _ => return self.add_part_to(sum),
+        };
+        debug_assert_eq!(values.shape(), sum.shape(), "a gradient has its variable's shape");
+        sum.data_mut().iter_mut().zip(values.data()).for_each(|(sum, &x)| *sum += x);
+    }
+
+    /// As [`add_to`](Self::add_to), where it is no tensor of the input's shape that is at hand.
+    fn add_part_to(self, sum: &mut Tensor<E>) {
         match self {
-            Self::Dense(values) => {
-                debug_assert_eq!(
-                    values.shape(),
-                    sum.shape(),
-                    "a gradient has its variable's shape"
-                );
-                sum.data_mut().iter_mut().zip(values.data()).for_each(|(sum, &x)| *sum += x);
-            }
+            Self::Dense(_) | Self::Whole => unreachable!("these are at hand"),
             Self::Part { axis, start, values } => sum.add_slice(axis, start, &values),
             Self::Rows { ids, values } => sum.add_rows(&ids, &values),
             Self::Product { a, b } => {
@@ -185,7 +204,10 @@ impl<E: Element> Contribution<E> {
                 let a = Matrix { stored: &a.0, transposed: a.1 };
                 sum.add_matmul(a, Matrix { stored: &b.0, transposed: b.1 });
             }
-            Self::Lazy(_) => Self::Dense(self.into_dense(sum.shape())).add_to(sum),
+            Self::Lazy(_) => {
+                let values = self.computed(sum.shape());
+                sum.data_mut().iter_mut().zip(values.data()).for_each(|(sum, &x)| *sum += x);
+            }
         }
     }
 }

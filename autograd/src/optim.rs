@@ -11,15 +11,23 @@ mod adam;
 mod state;
 pub mod schedule;
 
+use smallvec::SmallVec;
+
 pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamW};
 pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
 pub use state::{Memory, OptimizerState, StateError};
 
+use crate::clip::{NotFinite, grad_norm, scale_for};
 use crate::element::Element;
+use crate::kernel::{self, Kernel};
 use crate::params::{Family, Params, Path};
 use crate::tensor::Tensor;
+use crate::threads;
+
+/// From how many numbers on a parameter is changed in two halves, each on a thread if there is one: some 50 microseconds.
+const PIECE: usize = 1 << 16;
 
 /// A step that cannot be taken. Nothing has changed when it is returned.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -47,6 +55,9 @@ pub enum OptimError {
         /// How many there are now.
         given: usize,
     },
+    /// A gradient that cannot be clipped.
+    #[error(transparent)]
+    NotFinite(#[from] NotFinite),
 }
 
 /// Turns gradients into changes of parameters.
@@ -60,8 +71,8 @@ pub trait Optimizer<E: Element>: Sized {
     /// All numbers by which it was made, `lr` among them, with PyTorch's names; yes is 1 and no is 0.
     fn settings(&self) -> Vec<(&'static str, f64)>;
 
-    /// The kinds of tensors that it needs to remember as it is set.
-    fn needs(&self) -> Vec<&'static str>;
+    /// Whether it needs to remember tensors of this kind as it is set.
+    fn needs(&self, kind: &str) -> bool;
 
     /// What it remembers of the steps so far.
     fn memory(&self) -> &Memory<E>;
@@ -79,7 +90,49 @@ pub trait Optimizer<E: Element>: Sized {
         &mut self,
         params: &mut P,
         grads: &P,
+    ) -> Result<(), OptimError> {
+        self.step_scaled(params, grads, 1.0)
+    }
+
+    /// The same with every gradient times `scale`, which the gradients themselves do not see.
+    ///
+    /// # Errors
+    ///
+    /// As [`step`](Self::step).
+    fn step_scaled<P: Params<Leaf = Tensor<E>>>(
+        &mut self,
+        params: &mut P,
+        grads: &P,
+        scale: f64,
     ) -> Result<(), OptimError>;
+
+    /// A step with the gradients clipped to the norm `max_norm`, and the norm they had: what
+    /// [`clip_grad_norm`](crate::clip::clip_grad_norm) and [`step`](Self::step) do, in one pass over the gradients less.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// use autograd::optim::{Optimizer, Sgd};
+    ///
+    /// let (mut params, grads) = ([Tensor::from([0.0, 0.0])], [Tensor::from([30.0, 40.0])]);
+    /// let norm = Sgd::new(1.0, 0.0).step_clipped(&mut params, &grads, 5.0)?;
+    /// assert_eq!(norm, 50.0);
+    /// assert!((params[0].data()[1] + 4.0).abs() < 1e-6);
+    /// # Ok::<(), autograd::optim::OptimError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If a gradient is not finite, or as [`step`](Self::step); then nothing is changed.
+    fn step_clipped<P: Params<Leaf = Tensor<E>>>(
+        &mut self,
+        params: &mut P,
+        grads: &P,
+        max_norm: f64,
+    ) -> Result<f64, OptimError> {
+        let norm = grad_norm(grads)?;
+        self.step_scaled(params, grads, scale_for(norm, max_norm))?;
+        Ok(norm)
+    }
 
     /// All that has to be kept for another optimizer to go on from here, by name. The tensors are
     /// shared and not copied.
@@ -168,63 +221,165 @@ impl Group {
 }
 
 /// What holds for a whole step, before groups are looked at.
-struct Common<'a> {
+struct Common<'a, const N: usize> {
     lr: f64,
     weight_decay: f64,
+    /// What gradients are multiplied by.
+    scale: f64,
     groups: &'a [Group],
-    /// The kinds of tensors that this step needs.
-    needs: Vec<&'static str>,
+    /// Whether this step needs the tensors of each kind.
+    needs: [bool; N],
 }
 
-/// One parameter at one step: its values, its gradient, what is remembered of it (one number a value of each
-/// kind, or none of a kind that is not needed), and what its group says.
+/// One parameter at one step, or a part of it: its values, its gradient, and what is remembered of it (one number a value
+/// of each kind, or none of a kind that is not needed).
 struct Slot<'a, E: Element, const N: usize> {
     values: &'a mut [E],
     grads: &'a [E],
     state: [&'a mut [E]; N],
-    lr: f64,
-    weight_decay: f64,
 }
 
-/// Checks the step, makes the memory that is needed (tensors of zeros) if there is none yet, and calls
-/// `update` for each parameter.
-fn for_each_parameter<E: Element, P: Params<Leaf = Tensor<E>>, const N: usize>(
-    common: Common<'_>,
+/// What holds for all numbers of a parameter at one step.
+#[derive(Clone, Copy)]
+struct Setting<E> {
+    lr: E,
+    weight_decay: E,
+    /// What gradients are multiplied by.
+    scale: E,
+}
+
+impl<E: Element> Setting<E> {
+    fn new(lr: f64, weight_decay: f64) -> Self {
+        Self { lr: E::from_f64(lr), weight_decay: E::from_f64(weight_decay), scale: E::ONE }
+    }
+
+    /// The gradient that a step goes against: scaled, with the weight decay that is a part of it.
+    #[inline(always)]
+    fn gradient(&self, g: E, w: E) -> E {
+        self.scale * g + self.weight_decay * w
+    }
+}
+
+/// The update of one optimizer: a loop over the numbers of a slot.
+trait Update<E: Element, const N: usize>: Copy + Send + Sync {
+    /// Changes values and state. It must be `#[inline(always)]`, to be compiled for each set of vector instructions.
+    fn update(self, setting: Setting<E>, slot: Slot<'_, E, N>);
+}
+
+/// An update of one slot as a kernel.
+struct OneSlot<'a, U, E: Element, const N: usize> {
+    update: U,
+    setting: Setting<E>,
+    slot: Slot<'a, E, N>,
+}
+
+impl<E: Element, U: Update<E, N>, const N: usize> Kernel for OneSlot<'_, U, E, N> {
+    #[inline(always)]
+    fn run<const FUSED: bool, const BYTES: usize>(self) {
+        self.update.update(self.setting, self.slot);
+    }
+}
+
+/// Updates a slot, a large one in halves. No number looks at another one, so that the bytes are the same for any cut.
+fn update_slot<E: Element, U: Update<E, N>, const N: usize>(
+    update: U,
+    setting: Setting<E>,
+    slot: Slot<'_, E, N>,
+) {
+    if slot.values.len() <= PIECE {
+        return kernel::run(OneSlot { update, setting, slot });
+    }
+    let half = slot.values.len() / 2;
+    let (values, other_values) = slot.values.split_at_mut(half);
+    let (grads, other_grads) = slot.grads.split_at(half);
+    let mut others = [(); N].map(|()| Default::default());
+    let mut rest = others.iter_mut();
+    let state = slot.state.map(|state| {
+        let (state, other) = state.split_at_mut(half.min(state.len()));
+        *rest.next().expect("one for each kind") = other;
+        state
+    });
+    threads::join(
+        || update_slot(update, setting, Slot { values, grads, state }),
+        || {
+            let (values, grads, state) = (other_values, other_grads, others);
+            update_slot(update, setting, Slot { values, grads, state });
+        },
+    );
+}
+
+/// Checks the step, makes the memory that is needed (tensors of zeros) if there is none yet, and updates each parameter
+/// by what `update` says for its learning rate and its weight decay.
+fn for_each_parameter<E: Element, P: Params<Leaf = Tensor<E>>, U: Update<E, N>, const N: usize>(
+    common: Common<'_, N>,
     memory: &mut Memory<E>,
     params: &mut P,
     grads: &P,
-    update: impl Fn(Slot<'_, E, N>),
+    update: impl Fn(f64, f64) -> (U, Setting<E>),
 ) -> Result<(), OptimError> {
-    let grads = grads.leaves();
-    let mut settings = Vec::with_capacity(grads.len());
+    // Clones share their numbers; the list is kept from step to step.
+    let mut gradients = std::mem::take(&mut memory.gradients);
+    grads.for_each(&mut |gradient| gradients.push(gradient.clone()));
+    let settings = settings(&common, params, &gradients);
+    let result = settings.and_then(|settings| {
+        if let Some(kept) = memory.misfit(&gradients) {
+            return Err(OptimError::Parameters { kept, given: gradients.len() });
+        }
+        memory.make(common.needs, &gradients);
+        let mut i = 0;
+        params.for_each_mut(&mut |parameter| {
+            let (lr, weight_decay) =
+                settings.get(i).copied().unwrap_or((common.lr, common.weight_decay));
+            let (update, setting) = update(lr, weight_decay);
+            let setting = Setting { scale: E::from_f64(common.scale), ..setting };
+            let (values, grads) = (parameter.data_mut(), gradients[i].data());
+            let state = memory.of_parameter(common.needs, i);
+            update_slot(update, setting, Slot { values, grads, state });
+            i += 1;
+        });
+        memory.step += 1;
+        Ok(())
+    });
+    gradients.clear();
+    memory.gradients = gradients;
+    result
+}
+
+/// The learning rate and the weight decay of each parameter, none if there are no groups; or what is wrong with a
+/// parameter. Names are made only where they are looked at.
+fn settings<E: Element, P: Params<Leaf = Tensor<E>>, const N: usize>(
+    common: &Common<'_, N>,
+    params: &P,
+    gradients: &[Tensor<E>],
+) -> Result<SmallVec<[(f64, f64); 16]>, OptimError> {
+    let mut settings = SmallVec::new();
+    let (mut count, mut fits) = (0, true);
+    params.for_each(&mut |parameter| {
+        let gradient = gradients.get(count);
+        fits &= gradient.is_some_and(|gradient| gradient.shape() == parameter.shape());
+        count += 1;
+    });
+    if fits && common.groups.is_empty() {
+        check_lr(common.lr)?;
+        return Ok(settings);
+    }
     let mut wrong = None;
     params.map_named(&Path::default(), &mut |name, parameter| {
         let group = common.groups.iter().find(|group| (group.accepts)(&name));
         let lr = common.lr * group.map_or(1.0, |group| group.lr_factor);
         let decay = group.and_then(|group| group.weight_decay).unwrap_or(common.weight_decay);
-        let gradient = grads.get(settings.len()).map_or(&[][..], Tensor::shape);
+        let gradient = gradients.get(settings.len()).map_or(&[][..], Tensor::shape);
         settings.push((lr, decay));
-        if !(lr > 0.0 && lr.is_finite()) {
-            wrong.get_or_insert(OptimError::LearningRate(lr));
+        if let Err(error) = check_lr(lr) {
+            wrong.get_or_insert(error);
         } else if parameter.shape() != gradient {
             let (parameter, gradient) = (parameter.shape().to_vec(), gradient.to_vec());
             wrong.get_or_insert(OptimError::Shape { name, parameter, gradient });
         }
     });
-    if let Some(wrong) = wrong {
-        return Err(wrong);
-    }
-    if let Some(kept) = memory.misfit(&grads) {
-        return Err(OptimError::Parameters { kept, given: grads.len() });
-    }
-    memory.make(&common.needs, &grads);
-    let mut slots = grads.iter().zip(settings).enumerate();
-    params.for_each_mut(&mut |parameter| {
-        let (i, (grads, (lr, weight_decay))) = slots.next().expect("counted above");
-        let (values, grads) = (parameter.data_mut(), grads.data());
-        let state = memory.of_parameter(&common.needs, i);
-        update(Slot { values, grads, state, lr, weight_decay });
-    });
-    memory.step += 1;
-    Ok(())
+    wrong.map_or(Ok(settings), Err)
+}
+
+fn check_lr(lr: f64) -> Result<(), OptimError> {
+    if lr > 0.0 && lr.is_finite() { Ok(()) } else { Err(OptimError::LearningRate(lr)) }
 }

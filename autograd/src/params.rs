@@ -50,9 +50,14 @@ pub trait Params: Sized {
     /// Calls `f` with each leaf, to change it.
     fn for_each_mut(&mut self, f: &mut dyn FnMut(&mut Self::Leaf));
 
+    /// Calls `f` with each leaf, in order. A struct that can do so without making another one says how.
+    fn for_each(&self, f: &mut dyn FnMut(&Self::Leaf)) {
+        self.map_named(&Path::nameless(), &mut |_, leaf| f(leaf));
+    }
+
     /// The struct of `f(leaf)`.
     fn map<M>(&self, mut f: impl FnMut(&Self::Leaf) -> M) -> <Self::Family as Family>::Of<M> {
-        self.map_named(&Path::default(), &mut |_, leaf| f(leaf))
+        self.map_named(&Path::nameless(), &mut |_, leaf| f(leaf))
     }
 
     /// The names of the leaves in order: PyTorch's.
@@ -68,7 +73,7 @@ pub trait Params: Sized {
         Self::Leaf: Clone,
     {
         let mut leaves = Vec::new();
-        self.map(|leaf| leaves.push(leaf.clone()));
+        self.for_each(&mut |leaf| leaves.push(leaf.clone()));
         leaves
     }
 
@@ -78,7 +83,7 @@ pub trait Params: Sized {
         Self: Params<Leaf = Tensor<E>>,
     {
         let mut count = 0;
-        self.map(|tensor| count += tensor.elements());
+        self.for_each(&mut |tensor| count += tensor.elements());
         count
     }
 
@@ -124,21 +129,38 @@ pub trait Params: Sized {
 pub struct Path {
     prefix: String,
     suffix: String,
+    nameless: bool,
 }
 
 impl Path {
+    /// A path for those who ask for no names: all are empty, and cost nothing.
+    pub fn nameless() -> Self {
+        Self { nameless: true, ..Self::default() }
+    }
+
     /// The path of the fields of a part called `name`.
     pub fn inside(&self, name: &str) -> Self {
-        Self { prefix: format!("{}{name}.", self.prefix), suffix: self.suffix.clone() }
+        if self.nameless {
+            return Self::nameless();
+        }
+        let (prefix, suffix) = (format!("{}{name}.", self.prefix), self.suffix.clone());
+        Self { prefix, suffix, nameless: false }
     }
 
     /// The path of fields whose names end in `suffix`: `_l0`, `_l0_reverse`.
     pub fn ending(&self, suffix: &str) -> Self {
-        Self { prefix: self.prefix.clone(), suffix: format!("{suffix}{}", self.suffix) }
+        if self.nameless {
+            return Self::nameless();
+        }
+        let (prefix, suffix) = (self.prefix.clone(), format!("{suffix}{}", self.suffix));
+        Self { prefix, suffix, nameless: false }
     }
 
     /// The full name of a field.
     pub fn name(&self, field: &str) -> String {
+        if self.nameless {
+            return String::new();
+        }
         format!("{}{field}{}", self.prefix, self.suffix)
     }
 }
@@ -245,6 +267,11 @@ macro_rules! params {
                 $(f(&mut self.$field);)+
                 $($(self.$option.iter_mut().for_each(&mut *f);)+)?
             }
+
+            fn for_each(&self, f: &mut dyn FnMut(&L)) {
+                $(f(&self.$field);)+
+                $($(self.$option.iter().for_each(&mut *f);)+)?
+            }
         }
     };
 }
@@ -269,6 +296,10 @@ impl<L, const N: usize> Params for [L; N] {
     fn for_each_mut(&mut self, f: &mut dyn FnMut(&mut L)) {
         self.iter_mut().for_each(f);
     }
+
+    fn for_each(&self, f: &mut dyn FnMut(&L)) {
+        self.iter().for_each(f);
+    }
 }
 
 /// The family of lists of parameters whose number is known at run time only.
@@ -290,5 +321,9 @@ impl<L> Params for Vec<L> {
 
     fn for_each_mut(&mut self, f: &mut dyn FnMut(&mut L)) {
         self.iter_mut().for_each(f);
+    }
+
+    fn for_each(&self, f: &mut dyn FnMut(&L)) {
+        self.iter().for_each(f);
     }
 }

@@ -1,26 +1,50 @@
-//! Matrix products, by the `matrixmultiply` crate.
+//! Matrix products.
 //!
-//! The only module with `unsafe` code: matrixmultiply takes raw pointers, and the lengths that
-//! make them valid are asserted here, at the one call. Products of [`Dual`](crate::Dual) and
-//! [`Complex`](crate::Complex) numbers split into products of their components.
+//! ```text
+//! one row, or one column times a row     plain loops: nothing is used twice
+//! small, or Aᵀ with few columns of B      the `matrixmultiply` crate
+//! others                                 B in panels, by the kernel of `kernel/panels.rs`
 //!
-//! The rows of a large product are shared out among threads, if the feature `threads` is on.
+//! K is cut into blocks of 256, the rows of C into blocks of at most 96:
+//!
+//! B      every block of K in panels of its own, all of B before the first product
+//! A      read where it lies; stored transposed, a block [96, 256] of it is copied as rows
+//! C      the sums of one block of K after the other
+//! ```
+//!
+//! A block of A and a panel of B lie in the second cache (160 KiB of `f32`), and B comes from the third once for each
+//! block of rows. Which numbers are added in which order depends on K alone: a row of C has the same bytes whatever the
+//! number of rows and of threads. The rows of a large product are shared out among threads, if the feature `threads` is on.
+//!
+//! matrixmultiply takes raw pointers: the lengths that make them valid are asserted here, at the one call.
+//! Products of [`Dual`](crate::Dual) and [`Complex`](crate::Complex) numbers split into products of their components.
 #![expect(
     unsafe_code,
     reason = "matrixmultiply's interface is raw pointers; lengths are asserted beside each call"
 )]
 
+use std::cell::RefCell;
 use std::iter::Sum;
+use std::mem::size_of;
 use std::ops::{Add, AddAssign, Mul};
+use std::thread::LocalKey;
 
+use crate::kernel::packing::Pack;
+use crate::kernel::panels::{F32, F64, Product, Real};
+use crate::kernel::{self, Kernel};
 use crate::threads::{PIECE, for_each_piece};
 
-/// Of how many rows matrixmultiply makes a block: pieces of whole blocks sum in the same order, with the
-/// same bytes, as the whole product would.
-const BLOCK: usize = 64;
-/// The fewest rows of a piece. Each piece copies B into another order, which must be little beside the
-/// products.
-const FEWEST_ROWS: usize = 4 * BLOCK;
+/// Up to how many floating-point operations a product is left to matrixmultiply: those of 16 × 16 matrices, twice.
+const SMALL: usize = 4 * 16 * 16 * 16;
+/// How much of K is summed at a time.
+const DEPTH: usize = 256;
+/// The rows of C in a block, and the fewest in a piece for a thread: whole groups of 4 and of 6 rows.
+const ROWS: usize = 96;
+const FEWEST_ROWS: usize = 48;
+/// How many numbers of B lie in panels at a time, unless one block of K has more.
+const MOST_PACKED: usize = 1 << 22;
+/// The bytes of a line of the processor's cache, at whose start the panels begin.
+const LINE: usize = 64;
 
 /// The sizes of a product and how its factors lie in memory.
 ///
@@ -63,7 +87,13 @@ impl Factors {
     /// How many rows of the result are computed in one piece.
     fn rows_of_a_piece(&self) -> usize {
         let row = Self { m: 1, ..*self }.work();
-        PIECE.div_ceil(row.max(1)).max(FEWEST_ROWS).next_multiple_of(BLOCK)
+        PIECE.div_ceil(row.max(1)).next_multiple_of(FEWEST_ROWS)
+    }
+
+    /// Whether matrixmultiply, with its smaller tiles and no dispatch, is faster than panels.
+    fn is_small(&self) -> bool {
+        let narrow = self.a_transposed && self.n <= 32 && self.work() < PIECE;
+        self.work() <= SMALL || narrow
     }
 
     fn assert_lengths(&self, a: usize, b: usize, c: usize) {
@@ -85,7 +115,7 @@ impl Number for f32 {}
 impl Number for f64 {}
 
 macro_rules! real_product {
-    ($name:ident, $type:ty, $gemm:path) => {
+    ($name:ident, $type:ty, $panel:expr, $gemm:path) => {
         /// C = op(A) · op(B), or C + op(A) · op(B) if `accumulate`.
         pub(crate) fn $name(
             factors: Factors,
@@ -109,36 +139,122 @@ macro_rules! real_product {
             if c.is_empty() {
                 return;
             }
+            if !factors.is_small() {
+                thread_local! {
+                    static PANELS: Buffer<$type> = const { RefCell::new(Vec::new()) };
+                    static ROWS_OF_A: Buffer<$type> = const { RefCell::new(Vec::new()) };
+                }
+                return in_panels::<_, $panel>(factors, a, b, c, accumulate, &PANELS, &ROWS_OF_A);
+            }
             let (row_a, column_a) = factors.a_strides();
             let (row_b, column_b) = factors.b_strides();
             let beta = if accumulate { 1.0 } else { 0.0 };
-            let rows = factors.rows_of_a_piece();
-            for_each_piece(c, rows * n, |piece, c| {
-                let a = &a[piece * rows * row_a as usize..];
-                // SAFETY: the lengths were asserted above. `c` is whole rows of the result, borrowed
-                // mutably, so no overlap; with these strides the largest index into B is its length
-                // minus one, and that into A, for as many rows as `c` has from where `a` starts, too.
-                unsafe {
-                    $gemm(
-                        c.len() / n,
-                        k,
-                        n,
-                        1.0,
-                        a.as_ptr(),
-                        row_a,
-                        column_a,
-                        b.as_ptr(),
-                        row_b,
-                        column_b,
-                        beta,
-                        c.as_mut_ptr(),
-                        n as isize,
-                        1,
-                    );
-                }
-            });
+            // SAFETY: the lengths were asserted above. `c` is borrowed mutably, so no overlap; with these strides
+            // the largest index into each matrix is its length minus one.
+            unsafe {
+                $gemm(
+                    m,
+                    k,
+                    n,
+                    1.0,
+                    a.as_ptr(),
+                    row_a,
+                    column_a,
+                    b.as_ptr(),
+                    row_b,
+                    column_b,
+                    beta,
+                    c.as_mut_ptr(),
+                    n as isize,
+                    1,
+                );
+            }
         }
     };
+}
+
+/// Room that a thread keeps from one product to the next.
+type Buffer<E> = RefCell<Vec<E>>;
+
+/// Calls `f` with `length` numbers that begin at a line of the cache and hold anything. The room is taken out of the
+/// buffer meanwhile: a thread that waits for another may begin a product inside of this one.
+fn with_room<E: Real, R>(
+    buffer: &'static LocalKey<Buffer<E>>,
+    length: usize,
+    f: impl FnOnce(&mut [E]) -> R,
+) -> R {
+    let spare = LINE / size_of::<E>();
+    let mut numbers = buffer.take();
+    if numbers.len() < length + spare {
+        numbers.resize(length + spare, E::default());
+    }
+    let start = numbers.as_ptr().align_offset(LINE).min(spare);
+    let result = f(&mut numbers[start..][..length]);
+    buffer.set(numbers);
+    result
+}
+
+/// C = op(A) · op(B), or C + op(A) · op(B) if `accumulate`, with B in panels of P columns.
+fn in_panels<E: Real + Send + Sync, const P: usize>(
+    factors: Factors,
+    a: &[E],
+    b: &[E],
+    c: &mut [E],
+    accumulate: bool,
+    panels: &'static LocalKey<Buffer<E>>,
+    rows_of_a: &'static LocalKey<Buffer<E>>,
+) where
+    for<'a> Product<'a, E>: Kernel,
+{
+    let Factors { m, k, n, a_transposed, b_transposed } = factors;
+    let width = n.next_multiple_of(P);
+    let most = (MOST_PACKED / width / DEPTH).max(1) * DEPTH;
+    let rows = factors.rows_of_a_piece();
+    for from in (0..k).step_by(most) {
+        let pack = |block: usize, panels: &mut [E]| {
+            let (l, depth) = (from + block * DEPTH, panels.len() / width);
+            let (w, stride) = if b_transposed { (&b[l..], k) } else { (&b[l * n..], n) };
+            kernel::run(Pack::<_, P> {
+                w,
+                stride,
+                sizes: [depth, n],
+                transposed: b_transposed,
+                zeros: true,
+                panels,
+            });
+        };
+        let multiply = |row: usize, block: usize, panels: &[E], c: &mut [E]| {
+            let (l, depth, m_block) = (from + block * DEPTH, panels.len() / width, c.len() / n);
+            let sizes = [m_block, depth, n];
+            let accumulate = accumulate || l > 0;
+            if !a_transposed {
+                let a = &a[row * k + l..];
+                return kernel::run(Product { sizes, a, stride: k, panels, c, accumulate });
+            }
+            with_room(rows_of_a, m_block * DEPTH, |rows| {
+                // As a single panel of DEPTH columns, [m_block, depth] from A stored [k, m].
+                kernel::run(Pack::<_, DEPTH> {
+                    w: &a[l * m + row..],
+                    stride: m,
+                    sizes: [m_block, depth],
+                    transposed: true,
+                    zeros: false,
+                    panels: rows,
+                });
+                kernel::run(Product { sizes, a: rows, stride: DEPTH, panels, c, accumulate });
+            });
+        };
+        with_room(panels, most.min(k - from) * width, |panels| {
+            for_each_piece(panels, DEPTH * width, pack);
+            for_each_piece(c, rows * n, |piece, c| {
+                for (number, c) in c.chunks_mut(ROWS * n).enumerate() {
+                    for (block, panels) in panels.chunks(DEPTH * width).enumerate() {
+                        multiply(piece * rows + number * ROWS, block, panels, c);
+                    }
+                }
+            });
+        });
+    }
 }
 
 /// c_j += Σ_l a_l b_jl: a row times a matrix that is stored by columns.
@@ -189,8 +305,8 @@ fn add_outer<E: Number>(a: &[E], b: &[E], c: &mut [E]) {
     }
 }
 
-real_product!(f32_product, f32, matrixmultiply::sgemm);
-real_product!(f64_product, f64, matrixmultiply::dgemm);
+real_product!(f32_product, f32, F32, matrixmultiply::sgemm);
+real_product!(f64_product, f64, F64, matrixmultiply::dgemm);
 
 #[cfg(test)]
 mod tests {
@@ -225,6 +341,7 @@ mod tests {
             (1, 3, 0),
             (4, 1, 0),
             (700, 100, 128),
+            (64, 2 * DEPTH + 3, 40), // more than one block of K
         ] {
             for flags in 0..4 {
                 let factors =
@@ -232,15 +349,18 @@ mod tests {
                 let a: Vec<f64> = (0..m * k).map(|i| (i as f64).sin()).collect();
                 let b: Vec<f64> = (0..k * n).map(|i| (i as f64).cos()).collect();
                 assert_eq!(factors.rows_of_a_piece() < m, m == 700);
+                assert_eq!(factors.is_small(), m * k * n < 4096, "{factors:?}");
+                // Each of the k terms is at most 1.
+                let allowed = 1e-15 * k.max(100) as f64;
                 let mut c = vec![f64::NAN; m * n];
                 f64_product(factors, &a, &b, &mut c, false);
                 let expected = naive(factors, &a, &b);
                 for (got, want) in c.iter().zip(&expected) {
-                    assert!((got - want).abs() < 1e-13, "{factors:?}: {got} for {want}");
+                    assert!((got - want).abs() <= allowed, "{factors:?}: {got} for {want}");
                 }
                 f64_product(factors, &a, &b, &mut c, true);
                 for (got, want) in c.iter().zip(&expected) {
-                    assert!((got - 2.0 * want).abs() < 1e-13, "{factors:?}, accumulated");
+                    assert!((got - 2.0 * want).abs() <= 2.0 * allowed, "{factors:?}, accumulated");
                 }
             }
         }

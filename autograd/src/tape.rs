@@ -60,10 +60,13 @@ pub(crate) struct Node<E: Element> {
     pub(crate) caller: &'static Location<'static>,
 }
 
+/// Takes what an op hands on: the number of the input, the contribution, and the gradient of the op's first output.
+pub(crate) type HandOn<'a, E> = &'a mut dyn FnMut(usize, Contribution<E>, &Tensor<E>);
+
 /// An op on a tape, whatever its number of inputs and outputs.
 pub(crate) trait Recorded<E: Element>: Send + Sync {
-    /// Hands each contribution to `add`, with the number of the input it belongs to.
-    fn pull(&self, at: At<'_, E>, add: &mut dyn FnMut(usize, Contribution<E>));
+    /// Hands each contribution to `add`.
+    fn pull(&self, at: At<'_, E>, add: HandOn<'_, E>);
 }
 
 /// Where the reverse sweep stands: what an op read and made, and the gradients of what it made.
@@ -97,11 +100,11 @@ impl<'a, E: Element> At<'a, E> {
 struct Fixed<O, const N: usize>(O);
 
 impl<E: Element, O: Op<E, N>, const N: usize> Recorded<E> for Fixed<O, N> {
-    fn pull(&self, at: At<'_, E>, add: &mut dyn FnMut(usize, Contribution<E>)) {
+    fn pull(&self, at: At<'_, E>, add: HandOn<'_, E>) {
         let dy = at.d_outputs[0].as_ref().expect("the sweep stops only where there is a gradient");
         let y = &at.nodes[at.node].value;
         let contributions = self.0.vjp(std::array::from_fn(|k| at.input(k)), y, dy);
-        contributions.into_iter().enumerate().for_each(|(k, dx)| add(k, dx));
+        contributions.into_iter().enumerate().for_each(|(k, dx)| add(k, dx, dy));
     }
 }
 
@@ -109,11 +112,12 @@ impl<E: Element, O: Op<E, N>, const N: usize> Recorded<E> for Fixed<O, N> {
 struct Many<O>(O);
 
 impl<E: Element, O: OpMany<E>> Recorded<E> for Many<O> {
-    fn pull(&self, at: At<'_, E>, add: &mut dyn FnMut(usize, Contribution<E>)) {
+    fn pull(&self, at: At<'_, E>, add: HandOn<'_, E>) {
         let (inputs, outputs): (Vec<_>, Vec<_>) = (at.inputs().collect(), at.outputs().collect());
-        let contributions = self.0.vjp(&inputs, &outputs, &at.d_outputs().collect::<Vec<_>>());
+        let d_outputs: Vec<_> = at.d_outputs().collect();
+        let contributions = self.0.vjp(&inputs, &outputs, &d_outputs);
         assert_eq!(contributions.len(), inputs.len(), "{}: one contribution an input", O::NAME);
-        contributions.into_iter().enumerate().for_each(|(k, dx)| add(k, dx));
+        contributions.into_iter().enumerate().for_each(|(k, dx)| add(k, dx, &d_outputs[0]));
     }
 }
 
@@ -341,8 +345,8 @@ impl<E: Element> Tape<E> {
     }
 }
 
-/// Sees each contribution as it is handed on: the op's node, the number of its input, and the contribution.
-pub(crate) type Watch<'a, E> = &'a mut dyn FnMut(usize, usize, &Contribution<E>);
+/// Sees each contribution as it is handed on: the op's node, the number of its input, and the contribution as a tensor.
+pub(crate) type Watch<'a, E> = &'a mut dyn FnMut(usize, usize, &Tensor<E>);
 
 /// The reverse sweep: from `last` to the first node, every op hands on what it got.
 pub(crate) fn backward<E: Element>(
@@ -361,19 +365,20 @@ pub(crate) fn backward<E: Element>(
         let (Some(op), true) = (&node.op, d_outputs.iter().any(Option::is_some)) else {
             continue;
         };
-        op.pull(At { nodes, node: i, d_outputs }, &mut |k, contribution| {
+        op.pull(At { nodes, node: i, d_outputs }, &mut |k, contribution, dy| {
             let input = node.inputs[k] as usize;
-            let shape = nodes[input].value.dims();
+            let Node { value, needs_grad, .. } = &nodes[input];
+            let shape = value.dims();
             match &contribution {
                 Contribution::Dense(dx) if dx.dims() != shape => {
                     let (expected, found) = (shape.to_vec(), dx.shape().to_vec());
                     wrong = Some(Error::Contribution { op: node.name, input: k, expected, found });
                 }
-                _ if nodes[input].needs_grad => {
+                _ if *needs_grad => {
                     if let Some(watch) = &mut watch {
-                        watch(i, k, &contribution);
+                        watch(i, k, &contribution.clone().into_dense(shape, dy));
                     }
-                    add(&mut before[input], shape, contribution);
+                    add(&mut before[input], shape, contribution, dy);
                 }
                 _ => {}
             }
@@ -387,11 +392,16 @@ pub(crate) fn backward<E: Element>(
 
 /// Adds a contribution to a gradient: the only place where gradients are added. A first dense one is
 /// taken as it is.
-fn add<E: Element>(gradient: &mut Option<Tensor<E>>, shape: &Shape, contribution: Contribution<E>) {
-    match (gradient, contribution) {
-        (Some(sum), contribution) => contribution.add_to(sum),
-        (empty, Contribution::Dense(dx)) => *empty = Some(dx),
-        (empty, contribution) => *empty = Some(contribution.into_dense(shape)),
+#[inline]
+fn add<E: Element>(
+    gradient: &mut Option<Tensor<E>>,
+    shape: &Shape,
+    contribution: Contribution<E>,
+    dy: &Tensor<E>,
+) {
+    match gradient {
+        Some(sum) => contribution.add_to(sum, dy),
+        empty => *empty = Some(contribution.into_dense(shape, dy)),
     }
 }
 

@@ -115,6 +115,13 @@ impl<E: Element> Tensor<E> {
         Self::build(shape, |numbers| numbers.resize(shape.elements(), x))
     }
 
+    /// A tensor for a loop to write every number of: until then it holds those of whatever used its memory before, or
+    /// zeros. It costs no pass over that memory, as [`zeros`](Self::zeros) does.
+    #[track_caller]
+    pub fn unset(shape: &[usize]) -> Self {
+        Self { shared: Shared::unset(expect(Shape::new("tensor", shape))), view: None }
+    }
+
     /// Zeros.
     #[track_caller]
     pub fn zeros(shape: &[usize]) -> Self {
@@ -185,9 +192,11 @@ impl<E: Element> Tensor<E> {
             *self =
                 Self::build(self.shape_value(), |numbers| numbers.extend_from_slice(self.data()));
         }
-        let (start, elements) = (self.start(), self.elements());
         let block = self.shared.own().expect("the block is this tensor's alone");
-        &mut block.numbers[start..start + elements]
+        match &self.view {
+            None => &mut block.numbers,
+            Some(view) => &mut block.numbers[view.start..view.start + view.shape.elements()],
+        }
     }
 
     /// The number at this index, one coordinate an axis.

@@ -28,6 +28,17 @@ pub(crate) fn for_each_piece<T: Send>(
     data.chunks_mut(length).enumerate().for_each(|(i, piece)| f(i, piece));
 }
 
+/// The results of two pieces of work, done at the same time if there is another thread.
+pub(crate) fn join<A: Send, B: Send>(
+    a: impl FnOnce() -> A + Send,
+    b: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    #[cfg(feature = "threads")]
+    return rayon::join(a, b);
+    #[cfg(not(feature = "threads"))]
+    (a(), b())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,9 +6,8 @@
 use crate::dual::Dual;
 use crate::element::Element;
 use crate::error::expect;
-use crate::ops::Contribution;
 use crate::params::{Family, Params};
-use crate::tape::{At, Recorded, Tape, Var};
+use crate::tape::{At, HandOn, Recorded, Tape, Var};
 use crate::tensor::Tensor;
 
 /// The struct P with another leaf.
@@ -298,17 +297,20 @@ where
     F: for<'a> Fn(&'a Tape<E>, P::Of<Var<'a, E>>) -> [Var<'a, E>; N] + Send + Sync,
     E: Element,
 {
-    fn pull(&self, at: At<'_, E>, add: &mut dyn FnMut(usize, Contribution<E>)) {
+    fn pull(&self, at: At<'_, E>, add: HandOn<'_, E>) {
+        let d_outputs: Vec<_> = at.d_outputs().collect();
         let tape = Tape::new();
         let leaves: Vec<_> = at.inputs().map(|value| tape.leaf(value.clone())).collect();
         let outputs = (self.f)(&tape, collect(&self.like, leaves.iter().copied()));
         // ⟨dy, y⟩ has the gradient dy in y.
         let mut total = tape.constant(Tensor::scalar(E::ZERO));
-        for (y, dy) in outputs.into_iter().zip(at.d_outputs()) {
-            total = total + (y * tape.constant(dy)).sum();
+        for (y, dy) in outputs.into_iter().zip(&d_outputs) {
+            total = total + (y * tape.constant(dy.clone())).sum();
         }
         let grads = tape.backward(total);
-        leaves.iter().enumerate().for_each(|(i, &leaf)| add(i, grads.of(leaf).into()));
+        for (i, &leaf) in leaves.iter().enumerate() {
+            add(i, grads.of(leaf).into(), &d_outputs[0]);
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! One training step of a character model, for each cell: forward, backpropagation through time by
-//! hand, clipping, Adam. And the same gradient by the tape.
+//! hand, clipping, Adam. And the same gradient by the tape: each layer as one fused op, and every step composed of ops.
 //!
 //! 65 symbols, one-hot; H = 128, T = 32, B = 32: 1,024 characters a step.
 
@@ -36,21 +36,25 @@ fn training_step<C: Cell>(criterion: &mut Criterion) {
             adam.step(&mut model, &found.grads).expect("a positive learning rate");
         });
     });
-    model.rnn.options.engine = Engine::Tape;
-    group.bench_function(format!("{}/tape", C::NAME), |bencher| {
-        bencher.iter(|| {
-            let (_, mut grads) = value_and_grad(
-                |tape, model: LanguageModel<C, Var<'_, f32>>| {
-                    let on_tape = |s: &Tensor<f32>| tape.constant(s.clone());
-                    let states: Vec<_> = states.iter().map(|s| s.map(on_tape)).collect();
-                    model.loss_on_tape(tape, &inputs, &targets, &states, None).expect("ids below V")
-                },
-                &model,
-            );
-            clip_grad_norm(&mut grads, 1.0).expect("finite");
-            adam.step(&mut model, &grads).expect("a positive learning rate");
+    for (name, engine) in [("fused", Engine::Fused), ("tape", Engine::Tape)] {
+        model.rnn.options.engine = engine;
+        group.bench_function(format!("{}/{name}", C::NAME), |bencher| {
+            bencher.iter(|| {
+                let (_, mut grads) = value_and_grad(
+                    |tape, model: LanguageModel<C, Var<'_, f32>>| {
+                        let on_tape = |s: &Tensor<f32>| tape.constant(s.clone());
+                        let states: Vec<_> = states.iter().map(|s| s.map(on_tape)).collect();
+                        model
+                            .loss_on_tape(tape, &inputs, &targets, &states, None)
+                            .expect("ids below V")
+                    },
+                    &model,
+                );
+                clip_grad_norm(&mut grads, 1.0).expect("finite");
+                adam.step(&mut model, &grads).expect("a positive learning rate");
+            });
         });
-    });
+    }
     group.finish();
 }
 

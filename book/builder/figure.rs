@@ -85,6 +85,14 @@ pub(crate) fn inline(svg: &str, alternative: &str) -> Result<String, String> {
             }
         }
     }
+    for property in [" fill=\"#", " stroke=\"#"] {
+        if let Some((_, rest)) = figure.split_once(property) {
+            let colour = rest.split('"').next().unwrap_or(rest);
+            return Err(format!(
+                "its colour #{colour} follows no theme; take one of lessons::plot, thinned by opacity"
+            ));
+        }
+    }
     Ok(join_styles(&figure))
 }
 

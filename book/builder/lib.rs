@@ -1,9 +1,24 @@
-//! What builds the book of the course: chapters in Markdown, a folder of pages.
+//! What builds the book of the course: chapters in Markdown in, a folder of pages out.
 //!
-//! mdBook does the pages, the search and the themes. What is here puts into the chapters what must not
-//! be typed: code from compiled sources ([`mod@build`] names the directives' modules), outputs, numbers and
-//! figures from the lessons' own runs, formulas, exercises, quizzes. A mistake stops the build; all mistakes
-//! are reported together, each with file, line and what to do.
+//! mdBook does the pages, the search and the themes. What is here puts into the chapters what must not be
+//! typed:
+//!
+//! ```text
+//! {{#listing PATH:ANCHOR}}             lines of a compiled source               listing.rs
+//! {{#output LESSON}}                   what a lesson printed                    output.rs
+//! {{#output LESSON:first words}}       one paragraph of it
+//! {{#result LESSON:KEY}}               one number of it, within a line
+//! ![what it shows](….svg)              a figure that follows the theme          figure.rs
+//! $…$  $$…$$                           a formula                                maths.rs
+//! {{#tested tests/FILE.rs:NAME}}       which test executes the formula above    tested.rs
+//! {{#exercise NAME}}                   what to write, hints, solution           exercise.rs
+//! ```quiz                              a question with choices or a number      quiz.rs
+//! {{#widget NAME}}                     a live figure                            widget.rs
+//! ```
+//!
+//! A mistake stops the build. All mistakes are reported together, each with file, line and what to do.
+//!
+//! Not here: other formats than HTML, and links to other sites, which are not asked for.
 
 pub mod build;
 mod page;

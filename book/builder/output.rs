@@ -15,7 +15,15 @@ fn split(argument: &str) -> (&str, Option<&str>) {
 
 fn read(site: &Site, lesson: &str) -> Result<(String, String), String> {
     let path = format!("lessons/expected/{lesson}/output.txt");
-    Ok((site.read(&path)?.to_string(), path))
+    let text = site.read(&path).map_err(|missing| {
+        match site.read(&format!("lessons/src/bin/{lesson}.rs")) {
+            Ok(_) => format!(
+                "there is no {path} yet; ACCEPT=1 cargo test -p lessons --test fresh writes it"
+            ),
+            Err(_) => missing,
+        }
+    })?;
+    Ok((text.to_string(), path))
 }
 
 /// `{{#output LESSON}}` or `{{#output LESSON:first words}}` as Markdown.

@@ -3,10 +3,13 @@
 //! Each page is sent with a short script that asks for news; the answer comes when there are some. A
 //! build that failed is news too: its mistakes stand over the page until they are gone. The files on disk
 //! know nothing of this.
+//!
+//! The server reads one request from a connection, answers it and closes. That is all a reader on this machine
+//! needs; tiny_http keeps connections, and now and then lets one wait for a thread for ever.
 
 use std::fs;
-use std::io::Cursor;
-use std::net::TcpListener;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -14,7 +17,6 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use serde_json::json;
-use tiny_http::{Header, Method, Request, Response, Server};
 
 use crate::build::{Folders, build};
 use crate::mistake::Mistakes;
@@ -88,7 +90,7 @@ impl Serving {
         report: &mut dyn FnMut(&Result<(), Mistakes>),
     ) -> anyhow::Result<Self> {
         let listener = TcpListener::bind((hostname, port)).map_err(|error| match error.kind() {
-            std::io::ErrorKind::AddrInUse => {
+            io::ErrorKind::AddrInUse => {
                 anyhow!(
                     "port {port} is taken; choose another with --port, or 0 for any that is free"
                 )
@@ -96,8 +98,6 @@ impl Serving {
             _ => anyhow!("{hostname}, port {port} cannot be served from: {error}"),
         })?;
         let port = listener.local_addr().context("the server has no address")?.port();
-        let server = Server::from_listener(listener, None)
-            .map_err(|error| anyhow!("the server does not start: {error}"))?;
 
         let board = Arc::new(Board::default());
         let built = build(folders, widgets).map(drop);
@@ -109,10 +109,10 @@ impl Serving {
         let address = format!("http://{shown}:{port}/");
         let (out, posted) = (folders.out.clone(), Arc::clone(&board));
         thread::spawn(move || {
-            for request in server.incoming_requests() {
+            for stream in listener.incoming().flatten() {
                 let (out, board) = (out.clone(), Arc::clone(&posted));
                 // A reader who has gone away does not want the answer.
-                thread::spawn(move || drop(request_answered(request, &out, &board)));
+                thread::spawn(move || drop(answer(&stream, &out, &board)));
             }
         });
         Ok(Self { address, board, folders: folders.clone() })
@@ -155,43 +155,64 @@ impl Serving {
     }
 }
 
-fn request_answered(request: Request, out: &Path, board: &Board) -> std::io::Result<()> {
-    if !matches!(request.method(), Method::Get | Method::Head) {
-        return request.respond(Response::from_string("only GET").with_status_code(405));
-    }
-    let url = request.url().to_owned();
-    let (path, query) = url.split_once('?').unwrap_or((&url, ""));
-    if path == NEWS {
+/// Reads one request and answers it.
+fn answer(mut stream: &TcpStream, out: &Path, board: &Board) -> io::Result<()> {
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let request = head(stream)?;
+    let mut words = request.split(' ');
+    let (method, url) = (words.next().unwrap_or(""), words.next().unwrap_or("/"));
+    let (path, query) = url.split_once('?').unwrap_or((url, ""));
+
+    let (status, kind, content) = if !["GET", "HEAD"].contains(&method) {
+        ("405 Method Not Allowed", "text/plain", b"only GET".to_vec())
+    } else if path == NEWS {
         let seen = query.strip_prefix("seen=").and_then(|seen| seen.parse().ok()).unwrap_or(0);
         let News { build, mistakes } = board.wait(seen);
         let news = json!({ "build": build, "mistakes": mistakes }).to_string();
-        return request.respond(response(news.into_bytes(), "application/json", 200));
-    }
-    let (file, status) = match file_below(out, path) {
-        Some(file) => (file, 200),
-        None => (out.join("404.html"), 404),
-    };
-    let kind = media_type(&file);
-    let content = match fs::read(&file) {
-        Ok(content) => content,
-        Err(_) => b"<!DOCTYPE html><title>The book</title><body></body>".to_vec(),
-    };
-    let content = if kind.starts_with("text/html") || !file.exists() {
-        with_script(&content, &board.read())
+        ("200 OK", "application/json", news.into_bytes())
     } else {
-        content
+        page(out, path, &board.read())
     };
-    request.respond(response(content, kind, status))
+    write!(
+        stream,
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nCache-Control: no-store\r\n\
+         Connection: close\r\n\r\n",
+        content.len()
+    )?;
+    if method != "HEAD" {
+        stream.write_all(&content)?;
+    }
+    stream.flush()
 }
 
-fn response(content: Vec<u8>, kind: &str, status: u16) -> Response<Cursor<Vec<u8>>> {
-    let mut response = Response::from_data(content).with_status_code(status);
-    for (name, value) in [("Content-Type", kind), ("Cache-Control", "no-store")] {
-        if let Ok(header) = Header::from_bytes(name, value) {
-            response.add_header(header);
+/// The first line of a request, read together with the lines that follow it.
+fn head(mut stream: &TcpStream) -> io::Result<String> {
+    const LONGEST: usize = 64 * 1024;
+    let mut head = Vec::new();
+    let mut part = [0; 4096];
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        let read = stream.read(&mut part)?;
+        if read == 0 || head.len() > LONGEST {
+            return Err(io::ErrorKind::InvalidData.into());
         }
+        head.extend_from_slice(&part[..read]);
     }
-    response
+    let head = String::from_utf8_lossy(&head);
+    Ok(head.lines().next().unwrap_or_default().to_owned())
+}
+
+/// Status, media type and content for an address.
+fn page(out: &Path, path: &str, news: &News) -> (&'static str, &'static str, Vec<u8>) {
+    let (file, status) = match file_below(out, path) {
+        Some(file) => (file, "200 OK"),
+        None => (out.join("404.html"), "404 Not Found"),
+    };
+    let kind = media_type(&file);
+    // Before the first build without mistakes there is no page to show them on.
+    let content = fs::read(&file)
+        .unwrap_or_else(|_| b"<!DOCTYPE html><title>The book</title><body></body>".to_vec());
+    let content = if kind.starts_with("text/html") { with_script(&content, news) } else { content };
+    (status, kind, content)
 }
 
 /// The file that an address means, if it lies below the folder.

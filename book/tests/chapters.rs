@@ -5,28 +5,29 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use book::{Folders, NoWidgets, Shown, anchors, build};
+use book::{Folders, Mistakes, NoWidgets, Shown, anchors, build};
 use lessons::catalog::LESSONS;
 use tempfile::TempDir;
 
 use crate::scratch_book::book_folder;
 
-/// The real book, built once for all tests.
-static BOOK: LazyLock<(TempDir, Shown)> = LazyLock::new(|| {
+/// The real book, built once for all tests: its folder, and what it shows or what is wrong.
+static BOOK: LazyLock<(TempDir, Result<Shown, Mistakes>)> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let out = folder.path().join("book");
     let folders = Folders { out, ..Folders::of_this_workspace() };
-    let shown = build(&folders, &NoWidgets).unwrap_or_else(|mistakes| panic!("{mistakes}"));
-    (folder, shown)
+    let built = build(&folders, &NoWidgets);
+    (folder, built)
 });
+
+fn shown() -> &'static Shown {
+    BOOK.1.as_ref().unwrap_or_else(|_| panic!("see the_book_has_no_mistakes"))
+}
 
 /// The folder of the real book's pages.
 pub(crate) fn pages_folder() -> PathBuf {
+    shown();
     BOOK.0.path().join("book")
-}
-
-fn shown() -> &'static Shown {
-    &BOOK.1
 }
 
 fn root() -> PathBuf {
@@ -54,6 +55,13 @@ fn sources() -> Vec<(PathBuf, String)> {
 fn written() -> Vec<&'static str> {
     let there = |name: &&str| book_folder().join(format!("chapters/{name}.md")).exists();
     LESSONS.iter().map(|lesson| lesson.name).filter(there).collect()
+}
+
+#[test]
+fn the_book_has_no_mistakes() {
+    if let Err(mistakes) = &BOOK.1 {
+        panic!("{mistakes}");
+    }
 }
 
 #[test]
@@ -104,6 +112,23 @@ fn every_chapter_is_named_as_its_lesson_is() {
     }
 }
 
+/// mdBook numbers what is in a list, one after the other: so no chapter may be left out.
+#[test]
+fn the_contents_number_the_chapters_as_their_files_and_titles_do() {
+    let summary = include_str!("../chapters/SUMMARY.md");
+    let listed = summary.lines().filter_map(|line| line.strip_prefix("- [")?.split_once("]("));
+    for (number, (title, file)) in (1..).zip(listed) {
+        let file = file.trim_end_matches(')');
+        assert!(file.starts_with(&format!("{number:02}_")), "{file} is listed as chapter {number}");
+        let (_, text) = sources()
+            .into_iter()
+            .find(|(path, _)| path.ends_with(file))
+            .unwrap_or_else(|| panic!("there is no {file}"));
+        let heading = format!("# {number}. {title}");
+        assert_eq!(text.lines().next(), Some(&*heading), "{file}");
+    }
+}
+
 #[test]
 fn every_lesson_that_a_page_names_exists() {
     let is_lesson = |word: &str| {
@@ -116,20 +141,16 @@ fn every_lesson_that_a_page_names_exists() {
         .map(|entry| entry.expect("it can be listed").file_name().to_string_lossy().into_owned())
         .collect();
     for (path, text) in sources() {
+        // What a link leads to, the builder has looked at.
+        let (first, rest) = text.split_once("](").unwrap_or((&text, ""));
+        let beside = rest.split("](").filter_map(|link| Some(link.split_once(')')?.1));
+        let text: String = std::iter::once(first).chain(beside).collect();
         let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
         for word in words.filter(|word| is_lesson(word)) {
             let there =
                 LESSONS.iter().any(|lesson| lesson.name == word) || exercises.contains(word);
             assert!(there, "{}: there is no lesson `{word}`", path.display());
         }
-    }
-}
-
-#[test]
-fn the_first_page_names_every_lesson() {
-    let first = include_str!("../chapters/README.md");
-    for lesson in LESSONS {
-        assert!(first.contains(lesson.name), "the first page does not name `{}`", lesson.name);
     }
 }
 
@@ -142,7 +163,7 @@ fn every_source_file_that_a_page_names_exists() {
                 && (word.ends_with(".rs") || word.ends_with('/'))
                 && !word.contains(' ')
         };
-        for source in quoted.filter(is_path).filter(|word| !word.contains("NN")) {
+        for source in quoted.filter(is_path).filter(|word| !word.contains("://")) {
             assert!(root().join(source).exists(), "{}: there is no `{source}`", path.display());
         }
     }

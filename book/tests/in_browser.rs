@@ -53,7 +53,13 @@ fn the_theme_changes_and_figures_follow_it() {
         browser.run("localStorage.clear()");
         browser.goto(&format!("{address}08_toy.html"));
         let choose = |theme: &str| {
-            browser.click("#mdbook-theme-toggle");
+            // The list stays open after a choice.
+            if browser
+                .run("return document.querySelector('#mdbook-theme-list').offsetParent")
+                .is_null()
+            {
+                browser.click("#mdbook-theme-toggle");
+            }
             browser.click(&format!("#mdbook-theme-{theme}"));
             browser
                 .until(&format!("return document.documentElement.classList.contains('{theme}')"));
@@ -214,17 +220,23 @@ fn axe() -> Option<String> {
 }
 
 #[test]
-fn axe_finds_nothing_in_any_theme() {
+fn axe_finds_nothing() {
     let (Some(axe), Some(browser)) = (axe(), Browser::open(WIDE)) else { return };
     let book = ScratchBook::new();
     book.build().unwrap_or_else(|mistakes| panic!("{mistakes}"));
-    let scratch = ["index.html", "08_toy.html"].map(|page| file(&book.path("pages").join(page)));
     let mut findings = String::new();
-    for page in scratch.into_iter().chain(real_pages()) {
-        for theme in ["light", "navy", "coal", "ayu", "rust"] {
+    for theme in ["light", "navy", "coal", "ayu", "rust"] {
+        let mut pages: Vec<String> =
+            ["index.html", "08_toy.html"].map(|page| file(&book.path("pages").join(page))).into();
+        if ["light", "navy"].contains(&theme) {
+            pages.extend(real_pages());
+        }
+        browser.goto(&pages[0]);
+        browser.run(&format!("localStorage.setItem('mdbook-theme', '{theme}')"));
+        for page in pages {
             browser.goto(&page);
-            browser.run(&format!("localStorage.setItem('mdbook-theme', '{theme}')"));
-            browser.goto(&page);
+            let classes = browser.run("return document.documentElement.className");
+            assert!(classes.as_str().is_some_and(|classes| classes.contains(theme)), "{classes}");
             browser.run("document.querySelectorAll('details').forEach(d => d.open = true)");
             browser.run(&axe);
             let found = browser.run_async(

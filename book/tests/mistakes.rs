@@ -93,12 +93,32 @@ See ![it fall](../../lessons/expected/08_toy/gradient.svg) here.
 }
 
 #[test]
-fn a_figure_can_be_scaled() {
+fn a_figure_can_be_scaled_and_follows_the_theme() {
+    let check = |svg: &str, sentence: &str| {
+        let book = ScratchBook::new();
+        book.write("lessons/expected/08_toy/gradient.svg", svg);
+        let said = book.build().expect_err("the figure is wrong").to_string();
+        let sentence = format!("lessons/expected/08_toy/gradient.svg: {sentence}");
+        assert!(said.contains(&sentence), "{said}");
+    };
+    check(
+        "<svg width=\"9\" height=\"9\"></svg>",
+        "it has no viewBox, so that it cannot be scaled; write one",
+    );
+    check("<svg viewBox=\"0 0 9 9\"></svg>", "its first tag has no width in pixels; write one");
+    check(
+        "<svg width=\"9\" viewBox=\"0 0 9 9\"><path fill=\"#ABCDEF\"/></svg>",
+        "its colour #ABCDEF follows no theme; take one of lessons::plot, thinned by opacity",
+    );
+}
+
+#[test]
+fn a_lesson_without_an_accepted_output_is_told_how_to_get_one() {
     let book = ScratchBook::new();
-    book.write("lessons/expected/08_toy/gradient.svg", "<svg width=\"9\" height=\"9\"></svg>");
-    let said = book.build().expect_err("the figure is wrong").to_string();
-    let sentence = "lessons/expected/08_toy/gradient.svg: it has no viewBox, so that it cannot be scaled; \
-                    write one";
+    std::fs::remove_file(book.path("lessons/expected/08_toy/output.txt")).expect("it was there");
+    let said = book.build().expect_err("the output is gone").to_string();
+    let sentence = "there is no lessons/expected/08_toy/output.txt yet; ACCEPT=1 cargo test -p lessons \
+                    --test fresh writes it";
     assert!(said.contains(sentence), "{said}");
 }
 

@@ -108,8 +108,8 @@ mod tests {
 
     #[test]
     fn a_number_is_no_prefix_of_a_longer_number() {
-        let sentence = find("1").unwrap_err().to_string();
-        assert!(sentence.starts_with("no lesson is called `1`"), "{sentence}");
+        let sentence = find("0").unwrap_err().to_string();
+        assert!(sentence.starts_with("no lesson is called `0`"), "{sentence}");
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! trait from them.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use autograd::{Element, Family, Params, Tensor, Var, params};
 use rand::Rng;
@@ -56,6 +57,76 @@ impl State for Hidden {
     fn output_mut<L>(state: &mut Hidden<L>) -> &mut L {
         &mut state.h
     }
+}
+
+/// x_t for every step and row of a sequence: rows, or ids of rows.
+///
+/// ```text
+/// Rows      x = rows                       [T·B, I]
+/// Table     x = table[ids]                 one of V rows for each of T·B ids: an embedding
+/// OneHot    x = onehot(ids)                V = I: then W_ih x is a column of W_ih
+/// ```
+///
+/// With ids, W_ih is multiplied with the V rows of the table and not with the T·B of the sequence, or with nothing.
+#[derive(Clone, Debug)]
+pub enum Inputs<L> {
+    /// The rows, [T·B, I].
+    Rows(L),
+    /// Rows of a table.
+    Table {
+        /// The table, [V, I].
+        table: L,
+        /// T·B ids below V.
+        ids: Arc<[usize]>,
+    },
+    /// Vectors of zeros with a one.
+    OneHot {
+        /// T·B ids below I.
+        ids: Arc<[usize]>,
+    },
+}
+
+impl<L> Inputs<L> {
+    /// The tensor of numbers, if there is one.
+    pub fn numbers(&self) -> Option<&L> {
+        match self {
+            Self::Rows(numbers) | Self::Table { table: numbers, .. } => Some(numbers),
+            Self::OneHot { .. } => None,
+        }
+    }
+
+    /// The same with other numbers.
+    pub fn map<M>(&self, f: impl FnOnce(&L) -> M) -> Inputs<M> {
+        match self {
+            Self::Rows(rows) => Inputs::Rows(f(rows)),
+            Self::Table { table, ids } => Inputs::Table { table: f(table), ids: ids.clone() },
+            Self::OneHot { ids } => Inputs::OneHot { ids: ids.clone() },
+        }
+    }
+}
+
+/// What stands for symbols that are known beforehand.
+#[derive(Clone, Copy, Debug)]
+pub enum Symbols<'a, E: Element> {
+    /// Rows of a table [V, I].
+    Table(&'a Tensor<E>),
+    /// Vectors of V = I numbers with a one.
+    OneHot,
+}
+
+/// A cell prepared for many single steps, and its state.
+pub trait Stepping<E: Element>: Send {
+    /// A step from the inputs x [B, I], if it was prepared for rows.
+    fn step(&mut self, xs: &[E]);
+
+    /// A step from B symbols, if it was prepared for those.
+    fn step_ids(&mut self, ids: &[usize]);
+
+    /// The tensors of the state [B, ·], h first.
+    fn state(&self) -> &[Tensor<E>];
+
+    /// The same, to replace: also by those of another number of rows.
+    fn state_mut(&mut self) -> &mut [Tensor<E>];
 }
 
 /// How many numbers go in, are kept, and come out.
@@ -125,14 +196,33 @@ pub trait Cell: Family<Of<()>: Send + Sync> {
         Self::State::output_mut(state)
     }
 
-    /// A whole sequence as one op on the tape, as fast as the cell can: h_t for the rows [T·B, I], step after step, and
+    /// A whole sequence as one op on the tape, as fast as the cell can: h_t for T·B inputs, step after step, and
     /// the last state; from the last step to the first if `reverse`. None if the cell has no faster way.
     fn fused<'t, E: Element>(
         _params: &Self::Of<Var<'t, E>>,
-        _rows: Var<'t, E>,
+        _xs: &Inputs<Var<'t, E>>,
         _initial: &StateOf<Self, Var<'t, E>>,
         _reverse: bool,
     ) -> Option<Run<Self, Var<'t, E>>> {
+        None
+    }
+
+    /// The same without a tape and with nothing kept: what evaluation needs.
+    fn fused_run<E: Element>(
+        _params: &Self::Of<Tensor<E>>,
+        _rows: &Tensor<E>,
+        _initial: &StateOf<Self, Tensor<E>>,
+        _reverse: bool,
+    ) -> Option<Run<Self, Tensor<E>>> {
+        None
+    }
+
+    /// Steps without a tape, one after the other, with the weights prepared once; the first layer of a model reads
+    /// symbols. None if the cell has no such way.
+    fn stepping<E: Element>(
+        _params: &Self::Of<Tensor<E>>,
+        _symbols: Option<Symbols<'_, E>>,
+    ) -> Option<Box<dyn Stepping<E>>> {
         None
     }
 
@@ -245,6 +335,14 @@ impl Default for Biased {
     fn default() -> Self {
         Self { bias: true }
     }
+}
+
+/// The struct of `like` with the next leaves of a list.
+pub(crate) fn collect<P: Params, L>(
+    like: &P,
+    leaves: &mut impl Iterator<Item = L>,
+) -> <P::Family as Family>::Of<L> {
+    like.map(|_| leaves.next().expect("as many tensors as the struct has"))
 }
 
 /// The bytes of a tensor of so many elements: those, the tensor itself, and what keeps count of its users.

@@ -12,7 +12,7 @@ use autograd::draw::Draw;
 use autograd::ops::{Contribution, Describe, OpMany};
 use autograd::{Element, Error, Params, Tensor, Var};
 
-use crate::cell::{Cell, StateOf};
+use crate::cell::{Cell, Inputs, StateOf, collect};
 use crate::seq::Seq;
 use crate::unroll::{Passed, Trace, bptt_along, each_step, unroll_along};
 use crate::walk::Walk;
@@ -54,14 +54,6 @@ impl<C: Cell, E: Element> Unrolled<C, E> {
             outputs,
         }
     }
-}
-
-/// The struct of `like` with the next leaves of a list.
-fn collect<P: Params, L: Clone>(
-    like: &P,
-    leaves: &mut impl Iterator<Item = L>,
-) -> <P::Family as autograd::Family>::Of<L> {
-    like.map(|_| leaves.next().expect("as many tensors as the struct has"))
 }
 
 impl<C: Cell, E: Element> Describe for Unrolled<C, E> {
@@ -133,7 +125,7 @@ pub fn unroll_as_one_op<'t, C: Cell, E: Element>(
 }
 
 /// As [`unroll_as_one_op`], by the cell's own op for whole sequences where there is one and nothing else happens on the
-/// way: no noise, and rows of one length.
+/// way.
 #[track_caller]
 pub fn unroll_fused<'t, C: Cell, E: Element>(
     params: &C::Of<Var<'t, E>>,
@@ -141,11 +133,46 @@ pub fn unroll_fused<'t, C: Cell, E: Element>(
     initial: &StateOf<C, Var<'t, E>>,
     walk: &Walk,
 ) -> (Seq<Var<'t, E>>, StateOf<C, Var<'t, E>>) {
-    let plain = xs.lengths().is_none() && walk.recurrent.is_none() && walk.zoneout.is_empty();
-    if plain && let Some((rows, last)) = C::fused(params, *xs.rows(), initial, walk.reverse) {
+    if is_plain(xs, walk)
+        && let Some((rows, last)) =
+            C::fused(params, &Inputs::Rows(*xs.rows()), initial, walk.reverse)
+    {
         return (xs.arrangement().filled(rows), last);
     }
     unroll_as_one_op::<C, E>(params, xs, initial, walk)
+}
+
+/// The outputs and the last state by hand, without a tape.
+#[track_caller]
+pub fn run<C: Cell, E: Element>(
+    params: &C::Of<Tensor<E>>,
+    xs: &Seq<Tensor<E>>,
+    initial: &StateOf<C, Tensor<E>>,
+    walk: &Walk,
+) -> (Seq<Tensor<E>>, StateOf<C, Tensor<E>>) {
+    let trace = unroll_along::<C, E>(params, xs, initial, walk.clone());
+    (trace.output_seq(), trace.last_state().map(Tensor::clone))
+}
+
+/// As [`run`], by the cell's own way for whole sequences, as [`unroll_fused`].
+#[track_caller]
+pub fn run_fused<C: Cell, E: Element>(
+    params: &C::Of<Tensor<E>>,
+    xs: &Seq<Tensor<E>>,
+    initial: &StateOf<C, Tensor<E>>,
+    walk: &Walk,
+) -> (Seq<Tensor<E>>, StateOf<C, Tensor<E>>) {
+    if is_plain(xs, walk)
+        && let Some((rows, last)) = C::fused_run(params, xs.rows(), initial, walk.reverse)
+    {
+        return (xs.arrangement().filled(rows), last);
+    }
+    run::<C, E>(params, xs, initial, walk)
+}
+
+/// Whether nothing happens on the way but steps: no noise, and rows of one length.
+pub(crate) fn is_plain<L>(xs: &Seq<L>, walk: &Walk) -> bool {
+    xs.lengths().is_none() && walk.recurrent.is_none() && walk.zoneout.is_empty()
 }
 
 #[cfg(test)]

@@ -13,12 +13,14 @@
 //! the product W_hn h: [`GruResetBefore`](crate::GruResetBefore). Some texts exchange z with 1 − z: here z = 1 keeps the
 //! old state.
 
+mod fused;
+
 use autograd::{Element, Tensor, Var, params};
 use rand::Rng;
 
 use crate::cell::{
-    Biased, Cell, Hidden, Sizes, Step, affine, affine_backward, affine_on_tape, init_params,
-    tensor_bytes,
+    Biased, Cell, Hidden, Inputs, Run, Sizes, Step, Stepping, Symbols, affine, affine_backward,
+    affine_on_tape, init_params, tensor_bytes,
 };
 
 /// The gated recurrent unit: its parameters, or whatever stands in their place.
@@ -92,6 +94,31 @@ impl Cell for Gru {
         let z = (z_x + z_h).sigmoid();
         let n = (n_x + r * n_h).tanh();
         Hidden { h: (1.0 - z) * n + z * state.h }
+    }
+
+    fn stepping<E: Element>(
+        params: &Gru<Tensor<E>>,
+        symbols: Option<Symbols<'_, E>>,
+    ) -> Option<Box<dyn Stepping<E>>> {
+        Some(Box::new(crate::fused::FusedSteps::<Self, E>::new(params, symbols)))
+    }
+
+    fn fused<'t, E: Element>(
+        params: &Gru<Var<'t, E>>,
+        xs: &Inputs<Var<'t, E>>,
+        initial: &Hidden<Var<'t, E>>,
+        reverse: bool,
+    ) -> Option<Run<Self, Var<'t, E>>> {
+        Some(crate::fused::unroll_on_tape::<Self, E>(params, xs, initial, reverse))
+    }
+
+    fn fused_run<E: Element>(
+        params: &Gru<Tensor<E>>,
+        rows: &Tensor<E>,
+        initial: &Hidden<Tensor<E>>,
+        reverse: bool,
+    ) -> Option<Run<Self, Tensor<E>>> {
+        Some(crate::fused::run::<Self, E>(params, rows, initial, reverse))
     }
 
     fn input<E: Element>(params: &Gru<Tensor<E>>, xs: &Tensor<E>) -> Tensor<E> {

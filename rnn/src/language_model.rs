@@ -53,6 +53,12 @@ impl<C: Cell, L> Params for LanguageModel<C, L> {
         self.rnn.for_each_mut(f);
         self.head.for_each_mut(f);
     }
+
+    fn for_each(&self, f: &mut dyn FnMut(&L)) {
+        self.embedding.iter().for_each(&mut *f);
+        self.rnn.for_each(f);
+        self.head.for_each(f);
+    }
 }
 
 /// What one window of text says of a model.
@@ -184,10 +190,7 @@ impl<C: Cell, E: Element> LanguageModel<C, Tensor<E>> {
         let outputs = trace.outputs.rows(); // [T·B, H]
 
         // The loss, and dL/dscores = (softmax − onehot) / (T·B).
-        let op = CrossEntropy::new(targets);
-        let loss = op.forward([&scores])?;
-        let [d_scores] = op.vjp([&scores], &loss, &Tensor::scalar(E::ONE));
-        let d_scores = d_scores.into_dense(scores.shape());
+        let (loss, d_scores) = CrossEntropy::new(targets).loss_and_grad(scores)?;
 
         // Through the head to ∂ℓ_t/∂h_t, and from there back in time.
         let (head, d_outputs) = self.head.backward(outputs, &d_scores);
@@ -202,7 +205,7 @@ impl<C: Cell, E: Element> LanguageModel<C, Tensor<E>> {
             d_table
         });
         let grads = LanguageModel { embedding, rnn, head };
-        Ok(WindowGrad { loss: loss.item(), grads, last_states: trace.last, delta_norms })
+        Ok(WindowGrad { loss, grads, last_states: trace.last, delta_norms })
     }
 }
 
@@ -226,15 +229,10 @@ impl<'t, C: Cell, E: Element> LanguageModel<C, Var<'t, E>> {
         noise: Option<&Noise>,
     ) -> Result<Var<'t, E>, Error> {
         let batch = rows::<C, _>(states).shape()[0];
-        let vocab_size = self.head.bias.value().elements();
-        let xs = match self.embedding {
-            Some(table) => table.try_rows(inputs)?,
-            None => tape.constant(Tensor::try_one_hot(inputs, vocab_size)?),
-        };
-        let width = xs.shape()[1];
-        let xs = Seq::time_major(xs.reshape(&[inputs.len() / batch, batch, width]));
-        let out = self.rnn.on_tape(&xs, Some(states), noise);
-        self.head.on_tape(*out.outputs.rows()).try_cross_entropy(targets)
+        let out = self.rnn.on_tape_ids(tape, self.embedding, inputs, batch, Some(states), noise)?;
+        let Linear { weight, bias } = self.head;
+        let loss = CrossEntropy::new(targets);
+        out.outputs.rows().try_linear_cross_entropy(weight, bias, loss)
     }
 }
 

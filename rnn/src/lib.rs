@@ -85,6 +85,7 @@
 //!
 //! [`data`] turns files into ids and numbers; [`LanguageModel`] and [`models`] put layers between embeddings and losses;
 //! [`decode`] writes with any of them: greedy, at a temperature, top-k, top-p, or by beam search.
+//! [`LanguageModel::stepper`] packs the weights for many single steps, and [`LanguageModel::prepared`] for decoding.
 //!
 //! ```
 //! use autograd::optim::{Adam, Optimizer};
@@ -150,6 +151,7 @@ pub mod numbers;
 pub mod seq;
 pub mod cell;
 pub mod by_tape;
+mod fused;
 pub mod vanilla;
 pub mod gru;
 pub mod lstm;
@@ -175,6 +177,7 @@ pub mod language_model;
 pub mod data;
 pub mod decode;
 pub mod models;
+pub mod stepper;
 pub mod checkpoint;
 
 pub use attention::{Attention, AttentionPooling};
@@ -192,6 +195,7 @@ pub use min_lstm::MinLstm;
 pub use noise::Noise;
 pub use seq::Seq;
 pub use stack::{Directions, Engine, Merge, Output, Stack, StackOptions, Zoneout};
+pub use stepper::Stepper;
 pub use unroll::{Bptt, Trace, bptt, unroll, unroll_on_tape};
 pub use vanilla::{Nonlinearity, Vanilla};
 

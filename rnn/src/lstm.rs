@@ -19,8 +19,8 @@ use autograd::{Element, Tensor, Var, params};
 use rand::Rng;
 
 use crate::cell::{
-    Biased, Cell, Run, Sizes, State, Step, affine, affine_backward, affine_on_tape, init_params,
-    tensor_bytes,
+    Biased, Cell, Inputs, Run, Sizes, State, Step, Stepping, Symbols, affine, affine_backward,
+    affine_on_tape, init_params, tensor_bytes,
 };
 
 /// The long short-term memory cell: its parameters, or whatever stands in their place.
@@ -117,13 +117,29 @@ impl Cell for Lstm {
         LstmState { h: o * c.tanh(), c }
     }
 
+    fn stepping<E: Element>(
+        params: &Lstm<Tensor<E>>,
+        symbols: Option<Symbols<'_, E>>,
+    ) -> Option<Box<dyn Stepping<E>>> {
+        Some(Box::new(crate::fused::FusedSteps::<Self, E>::new(params, symbols)))
+    }
+
     fn fused<'t, E: Element>(
         params: &Lstm<Var<'t, E>>,
-        rows: Var<'t, E>,
+        xs: &Inputs<Var<'t, E>>,
         initial: &LstmState<Var<'t, E>>,
         reverse: bool,
     ) -> Option<Run<Self, Var<'t, E>>> {
-        Some(fused::unroll(params, rows, initial, reverse))
+        Some(crate::fused::unroll_on_tape::<Self, E>(params, xs, initial, reverse))
+    }
+
+    fn fused_run<E: Element>(
+        params: &Lstm<Tensor<E>>,
+        rows: &Tensor<E>,
+        initial: &LstmState<Tensor<E>>,
+        reverse: bool,
+    ) -> Option<Run<Self, Tensor<E>>> {
+        Some(crate::fused::run::<Self, E>(params, rows, initial, reverse))
     }
 
     fn input<E: Element>(params: &Lstm<Tensor<E>>, xs: &Tensor<E>) -> Tensor<E> {

@@ -59,6 +59,11 @@ macro_rules! parts {
                 $(self.$part.for_each_mut(f);)+
                 $($(self.$option.iter_mut().for_each(|part| part.for_each_mut(f));)+)?
             }
+
+            fn for_each(&self, f: &mut dyn FnMut(&L)) {
+                $(self.$part.for_each(f);)+
+                $($(self.$option.iter().for_each(|part| part.for_each(f));)+)?
+            }
         }
     };
 }

@@ -17,15 +17,15 @@ mod error;
 mod by_hand;
 
 use autograd::params::Path;
-use autograd::{Element, Family, Params, Tensor, Var};
+use autograd::{Element, Error, Family, Params, Tape, Tensor, Var};
 use rand::Rng;
 
 pub use by_hand::{StackBptt, StackTrace};
 pub use error::StackError;
 pub use options::{Directions, Engine, Merge, StackOptions, Zoneout};
 
-use crate::cell::{Cell, Sizes, State, StateOf};
-use crate::explicit::{unroll_as_one_op, unroll_fused};
+use crate::cell::{Cell, Inputs, Sizes, State, StateOf};
+use crate::explicit::{is_plain, run, run_fused, unroll_as_one_op, unroll_fused};
 use crate::noise::{self, Noise, Within};
 use crate::numbers::Numbers;
 use crate::seq::{Layout, Seq};
@@ -168,6 +168,10 @@ impl<C: Cell, L> Params for Stack<C, L> {
     fn for_each_mut(&mut self, f: &mut dyn FnMut(&mut L)) {
         self.cells.iter_mut().for_each(|cell| cell.for_each_mut(f));
     }
+
+    fn for_each(&self, f: &mut dyn FnMut(&L)) {
+        self.cells.iter().for_each(|cell| cell.for_each(f));
+    }
 }
 
 impl<C: Cell> Stack<C> {
@@ -298,11 +302,22 @@ impl<C: Cell, L> Stack<C, L> {
         initial: Option<&[StateOf<C, N>]>,
         noise: Option<&Noise>,
     ) -> Result<(), StackError> {
-        self.options.check_probabilities()?;
         let (found, wanted) = (xs.features(), sizes[0].input);
         if found != wanted {
             return Err(StackError::Features { found, wanted });
         }
+        self.check_beside_features(sizes, xs, initial, noise)
+    }
+
+    /// Whether all but the inputs fits.
+    fn check_beside_features<N: Numbers>(
+        &self,
+        sizes: &[Sizes],
+        xs: &Seq<N>,
+        initial: Option<&[StateOf<C, N>]>,
+        noise: Option<&Noise>,
+    ) -> Result<(), StackError> {
+        self.options.check_probabilities()?;
         if let Some(states) = initial {
             let (layers, directions) = (self.layers(), self.options.directions.count());
             if states.len() != sizes.len() {
@@ -380,6 +395,89 @@ impl<'t, C: Cell, E: Element> Stack<C, Var<'t, E>> {
     }
 }
 
+impl<'t, C: Cell, E: Element> Stack<C, Var<'t, E>> {
+    /// Runs the stack on a tape over T·B ids, time-major: of rows of a table [V, I], or without one of one-hot vectors. The
+    /// numbers are those of [`on_tape`](Self::on_tape) over these rows. With [`Engine::Fused`], the first layer multiplies
+    /// its input weights with the table and not with T·B rows, if these are more, and with nothing if there is no table.
+    ///
+    /// # Errors
+    ///
+    /// If an id is no row of the table, or not below I.
+    ///
+    /// # Panics
+    ///
+    /// If the table, the states or the noise do not fit the parameters, or the ids do not fill the rows of the batch.
+    #[track_caller]
+    pub fn on_tape_ids(
+        &self,
+        tape: &'t Tape<E>,
+        table: Option<Var<'t, E>>,
+        ids: &[usize],
+        batch: usize,
+        initial: Option<&[StateOf<C, Var<'t, E>>]>,
+        noise: Option<&Noise>,
+    ) -> Result<Output<C, Var<'t, E>>, Error> {
+        let sizes: Vec<_> = self.cells.iter().map(|c| C::sizes(&c.map(Var::value))).collect();
+        assert!(
+            batch > 0 && ids.len().is_multiple_of(batch),
+            "embed: {} ids do not fill {batch} rows; give every step one id a row",
+            ids.len()
+        );
+        let inputs = match table {
+            Some(table) if ids.len() > table.shape()[0] => {
+                check_ids("rows", ids, table.shape()[0])?;
+                Inputs::Table { table, ids: ids.into() }
+            }
+            Some(table) => Inputs::Rows(table.try_rows(ids)?),
+            None => {
+                check_ids("one_hot", ids, sizes[0].input)?;
+                Inputs::OneHot { ids: ids.into() }
+            }
+        };
+        let seq_len = ids.len() / batch;
+        let placed = |rows: Var<'t, E>| {
+            let features = rows.shape()[1];
+            Seq::time_major(rows.reshape(&[seq_len, batch, features]))
+        };
+        let rows = |inputs: &Inputs<Var<'t, E>>| {
+            placed(match inputs {
+                Inputs::Rows(rows) => *rows,
+                Inputs::Table { table, ids } => table.rows(ids),
+                Inputs::OneHot { ids } => tape.constant(Tensor::one_hot(ids, sizes[0].input)),
+            })
+        };
+        if self.options.engine != Engine::Fused || matches!(inputs, Inputs::Rows(_)) {
+            return Ok(self.on_tape(&rows(&inputs), initial, noise));
+        }
+        // The first layer looks its rows up; what stands for them has none of their numbers.
+        let places = placed(tape.constant(Tensor::zeros(&[ids.len(), 0])));
+        expect(self.check_beside_features(&sizes, &places, initial, noise));
+        let directions = self.options.directions.count();
+        Ok(self.through(&sizes, &places, initial, noise, |index, xs, initial, walk| {
+            let cell = &self.cells[index];
+            if index >= directions {
+                return unroll_fused::<C, E>(cell, xs, &initial, &walk);
+            }
+            let fused = match is_plain(xs, &walk) {
+                true => C::fused(cell, &inputs, &initial, walk.reverse),
+                false => None,
+            };
+            match fused {
+                Some((rows, last)) => (xs.arrangement().filled(rows), last),
+                None => unroll_as_one_op::<C, E>(cell, &rows(&inputs), &initial, &walk),
+            }
+        }))
+    }
+}
+
+/// Whether all of these ids are below `size`.
+fn check_ids(op: &'static str, ids: &[usize], size: usize) -> Result<(), Error> {
+    match ids.iter().position(|&id| id >= size) {
+        Some(position) => Err(Error::Id { op, id: ids[position], position, size }),
+        None => Ok(()),
+    }
+}
+
 impl<C: Cell, E: Element> Stack<C, Tensor<E>> {
     fn sizes(&self) -> Vec<Sizes> {
         self.cells.iter().map(C::sizes).collect()
@@ -394,6 +492,54 @@ impl<C: Cell, E: Element> Stack<C, Tensor<E>> {
     /// Zeros for `batch` rows, for each layer and direction.
     pub fn zero_states(&self, batch: usize) -> Vec<StateOf<C, Tensor<E>>> {
         self.sizes().into_iter().map(|sizes| C::State::zeros(batch, sizes)).collect()
+    }
+
+    /// Runs the stack without a tape, for its outputs and last states alone: evaluation. With [`Engine::Fused`] nothing else
+    /// is kept.
+    ///
+    /// Shapes as for [`Stack::on_tape`]. [`unroll`](Self::unroll) keeps all that happens.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// use rand::SeedableRng;
+    /// use rand_chacha::ChaCha8Rng;
+    /// use rnn::{Gru, Seq, Stack, StackOptions};
+    ///
+    /// let options = StackOptions { layers: 2, ..StackOptions::new(3, 4) };
+    /// let gru = Stack::<Gru>::init::<f32>(&options, &mut ChaCha8Rng::seed_from_u64(0));
+    /// let out = gru.run(&Seq::time_major(Tensor::ones(&[7, 2, 3])), None);
+    /// assert_eq!(out.outputs.steps().shape(), [7, 2, 4]);
+    /// assert_eq!(out.outputs.step(6), out.last[1].h);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the inputs or the states do not fit the parameters.
+    #[track_caller]
+    pub fn run(
+        &self,
+        xs: &Seq<Tensor<E>>,
+        initial: Option<&[StateOf<C, Tensor<E>>]>,
+    ) -> Output<C, Tensor<E>> {
+        expect(self.try_run(xs, initial))
+    }
+
+    /// As [`Stack::run`], or what does not fit.
+    #[track_caller]
+    pub fn try_run(
+        &self,
+        xs: &Seq<Tensor<E>>,
+        initial: Option<&[StateOf<C, Tensor<E>>]>,
+    ) -> Result<Output<C, Tensor<E>>, StackError> {
+        let sizes = self.sizes();
+        self.check(&sizes, xs, initial, None)?;
+        let run = match self.options.engine {
+            Engine::Fused => run_fused::<C, E>,
+            Engine::Explicit | Engine::Tape => run::<C, E>,
+        };
+        Ok(self.through(&sizes, xs, initial, None, |index, xs, initial, walk| {
+            run(&self.cells[index], xs, &initial, &walk)
+        }))
     }
 
     /// Draws the noise of one pass over T steps of B rows.

@@ -7,11 +7,14 @@
 //! Shapes: x [B, I], h [B, H]; W_ih [H, I], W_hh [H, H].
 //! Source: Elman 1990, "Finding Structure in Time"; two biases and the choice of φ as in PyTorch's nn.RNN.
 
+mod fused;
+
 use autograd::{Element, Tensor, Var, params};
 use rand::Rng;
 
 use crate::cell::{
-    Biased, Cell, Hidden, Sizes, Step, affine, affine_backward, affine_on_tape, init_params,
+    Biased, Cell, Hidden, Inputs, Run, Sizes, Step, Stepping, Symbols, affine, affine_backward,
+    affine_on_tape, init_params,
 };
 
 /// The vanilla cell: its parameters, or whatever stands in their place.
@@ -89,6 +92,31 @@ impl Cell for Vanilla {
             Nonlinearity::Relu => (a + b).relu(),
         };
         Hidden { h }
+    }
+
+    fn stepping<E: Element>(
+        params: &Vanilla<Tensor<E>>,
+        symbols: Option<Symbols<'_, E>>,
+    ) -> Option<Box<dyn Stepping<E>>> {
+        Some(Box::new(crate::fused::FusedSteps::<Self, E>::new(params, symbols)))
+    }
+
+    fn fused<'t, E: Element>(
+        params: &Vanilla<Var<'t, E>>,
+        xs: &Inputs<Var<'t, E>>,
+        initial: &Hidden<Var<'t, E>>,
+        reverse: bool,
+    ) -> Option<Run<Self, Var<'t, E>>> {
+        Some(crate::fused::unroll_on_tape::<Self, E>(params, xs, initial, reverse))
+    }
+
+    fn fused_run<E: Element>(
+        params: &Vanilla<Tensor<E>>,
+        rows: &Tensor<E>,
+        initial: &Hidden<Tensor<E>>,
+        reverse: bool,
+    ) -> Option<Run<Self, Tensor<E>>> {
+        Some(crate::fused::run::<Self, E>(params, rows, initial, reverse))
     }
 
     fn input<E: Element>(params: &Vanilla<Tensor<E>>, xs: &Tensor<E>) -> Tensor<E> {

@@ -130,7 +130,7 @@ impl Fault<1> for NotDivided {
         dy: &Tensor<E>,
     ) -> [Contribution<E>; 1] {
         let [dx] = op.vjp([x], y, dy);
-        [(dx.into_dense(x.shape()) * x.shape()[0] as f64).into()]
+        [(dx.into_dense(x.shape(), dy) * x.shape()[0] as f64).into()]
     }
 }
 
@@ -154,7 +154,7 @@ impl Fault<1> for DividedByOneAxis {
     ) -> [Contribution<E>; 1] {
         let [dx] = op.vjp([x], y, dy);
         let others: usize = op.axes[1..].iter().map(|&axis| x.shape()[axis]).product();
-        [(dx.into_dense(x.shape()) * others as f64).into()]
+        [(dx.into_dense(x.shape(), dy) * others as f64).into()]
     }
 }
 

@@ -13,12 +13,14 @@
 //! How many columns a tile has depends on the number of its rows: a sum waits for the one before it, so that at least
 //! 8 registers of sums are needed to keep the processor busy (4 of the longest), and there are 16 (32 of the longest).
 //!
+//! The last columns, if they are at most a half or a quarter of a panel, are computed in a narrower tile.
+//!
 //! Every number of C is one sum in the order of k, whatever the tile: a row gives the same bytes in any company.
 
 use std::array::from_fn;
 use std::ops::{Add, AddAssign, Mul};
 
-use super::Kernel;
+use super::{Kernel, transpose};
 
 /// Columns of a panel of `f32`: 256 bytes, 4 registers of AVX-512.
 pub(crate) const F32: usize = 64;
@@ -31,12 +33,20 @@ pub(crate) trait Real:
 {
     /// `self` b + c, rounded once.
     fn mul_add(self, b: Self, c: Self) -> Self;
+
+    /// The rows of a small matrix as columns.
+    fn transposed(rows: [[Self; 4]; 4]) -> [[Self; 4]; 4];
 }
 
 impl Real for f32 {
     #[inline(always)]
     fn mul_add(self, b: Self, c: Self) -> Self {
         self.mul_add(b, c)
+    }
+
+    #[inline(always)]
+    fn transposed(rows: [[Self; 4]; 4]) -> [[Self; 4]; 4] {
+        transpose::singles(rows)
     }
 }
 
@@ -45,13 +55,20 @@ impl Real for f64 {
     fn mul_add(self, b: Self, c: Self) -> Self {
         self.mul_add(b, c)
     }
+
+    #[inline(always)]
+    fn transposed(rows: [[Self; 4]; 4]) -> [[Self; 4]; 4] {
+        transpose::doubles(rows)
+    }
 }
 
 /// C = A · W, or C + A · W if `accumulate`.
 pub(crate) struct Product<'a, E> {
     /// m, k and n.
     pub(crate) sizes: [usize; 3],
+    /// The rows of A, each `stride` numbers after the one before it.
     pub(crate) a: &'a [E],
+    pub(crate) stride: usize,
     pub(crate) panels: &'a [E],
     pub(crate) c: &'a mut [E],
     pub(crate) accumulate: bool,
@@ -61,9 +78,9 @@ impl Kernel for Product<'_, f32> {
     #[inline(always)]
     fn run<const FUSED: bool, const BYTES: usize>(self) {
         match BYTES {
-            64 => self.all::<FUSED, F32, 64, 64, 64, 4>(),
-            32 => self.all::<FUSED, F32, 64, 32, 16, 6>(),
-            _ => self.all::<FUSED, F32, 32, 16, 8, 4>(),
+            64 => self.all::<FUSED, F32, 32, 16, 64, 64, 64, 4>(),
+            32 => self.all::<FUSED, F32, 32, 16, 64, 32, 16, 6>(),
+            _ => self.all::<FUSED, F32, 32, 16, 32, 16, 8, 4>(),
         }
     }
 }
@@ -72,20 +89,22 @@ impl Kernel for Product<'_, f64> {
     #[inline(always)]
     fn run<const FUSED: bool, const BYTES: usize>(self) {
         match BYTES {
-            64 => self.all::<FUSED, F64, 32, 32, 32, 4>(),
-            32 => self.all::<FUSED, F64, 32, 16, 8, 6>(),
-            _ => self.all::<FUSED, F64, 16, 8, 4, 4>(),
+            64 => self.all::<FUSED, F64, 16, 8, 32, 32, 32, 4>(),
+            32 => self.all::<FUSED, F64, 16, 8, 32, 16, 8, 6>(),
+            _ => self.all::<FUSED, F64, 16, 8, 16, 8, 4, 4>(),
         }
     }
 }
 
 impl<E: Real> Product<'_, E> {
-    /// The product with panels of P columns, by groups of at most `MOST` rows, and tiles of `ONE` columns for one row,
-    /// `TWO` for two, `MORE` for more.
+    /// The product with panels of P columns (H are a half of them, Q a quarter), by groups of at most `MOST` rows, and
+    /// tiles of `ONE` columns for one row, `TWO` for two, `MORE` for more.
     #[inline(always)]
     fn all<
         const FUSED: bool,
         const P: usize,
+        const H: usize,
+        const Q: usize,
         const ONE: usize,
         const TWO: usize,
         const MORE: usize,
@@ -94,7 +113,8 @@ impl<E: Real> Product<'_, E> {
         mut self,
     ) {
         let [m, k, n] = self.sizes;
-        assert_eq!(self.a.len(), m * k, "rows of a product [{m}, {k}] · [{k}, {n}]");
+        let needed = if m * k == 0 { 0 } else { (m - 1) * self.stride + k };
+        assert!(self.a.len() >= needed, "rows of a product [{m}, {k}] · [{k}, {n}]");
         assert_eq!(self.panels.len(), k * n.next_multiple_of(P), "panels of [{k}, {n}]");
         assert_eq!(self.c.len(), m * n, "result of a product [{m}, {k}] · [{k}, {n}]");
         if m == 0 {
@@ -112,12 +132,12 @@ impl<E: Real> Product<'_, E> {
             for group in 0..groups {
                 let rows = fewest + usize::from(group < larger);
                 match rows {
-                    1 => self.tiles::<FUSED, P, 1, ONE>(panel, row, column),
-                    2 => self.tiles::<FUSED, P, 2, TWO>(panel, row, column),
-                    3 => self.tiles::<FUSED, P, 3, MORE>(panel, row, column),
-                    4 => self.tiles::<FUSED, P, 4, MORE>(panel, row, column),
-                    5 if MOST > 4 => self.tiles::<FUSED, P, 5, MORE>(panel, row, column),
-                    6 if MOST > 5 => self.tiles::<FUSED, P, 6, MORE>(panel, row, column),
+                    1 => self.tiles::<FUSED, P, H, Q, 1, ONE>(panel, row, column),
+                    2 => self.tiles::<FUSED, P, H, Q, 2, TWO>(panel, row, column),
+                    3 => self.tiles::<FUSED, P, H, Q, 3, MORE>(panel, row, column),
+                    4 => self.tiles::<FUSED, P, H, Q, 4, MORE>(panel, row, column),
+                    5 if MOST > 4 => self.tiles::<FUSED, P, H, Q, 5, MORE>(panel, row, column),
+                    6 if MOST > 5 => self.tiles::<FUSED, P, H, Q, 6, MORE>(panel, row, column),
                     _ => unreachable!("a group has 1 to {MOST} rows"),
                 }
                 row += rows;
@@ -127,27 +147,53 @@ impl<E: Real> Product<'_, E> {
 
     /// R rows of C, from `row` on, in the columns of a panel, the first of which is `column`.
     #[inline(always)]
-    fn tiles<const FUSED: bool, const P: usize, const R: usize, const S: usize>(
+    fn tiles<
+        const FUSED: bool,
+        const P: usize,
+        const H: usize,
+        const Q: usize,
+        const R: usize,
+        const S: usize,
+    >(
         &mut self,
         panel: &[[E; P]],
         row: usize,
         column: usize,
     ) {
         let [_, k, n] = self.sizes;
-        let rows = from_fn(|r| &self.a[(row + r) * k..][..k]);
+        let rows = from_fn(|r| &self.a[(row + r) * self.stride..][..k]);
         for first in (0..P.min(n - column)).step_by(S) {
-            let sums = tile::<E, FUSED, P, R, S>(rows, panel, first);
-            for (r, sums) in sums.iter().enumerate() {
-                let c = &mut self.c[(row + r) * n + column + first..(row + r + 1) * n];
-                match c.first_chunk_mut() {
-                    Some(c) => put::<E, S>(c, sums, self.accumulate),
-                    None => {
-                        // The last columns of C: what the zeros in the panel gave is left out.
-                        let mut whole = [E::default(); S];
-                        whole[..c.len()].copy_from_slice(c);
-                        put(&mut whole, sums, self.accumulate);
-                        c.copy_from_slice(&whole[..c.len()]);
-                    }
+            let place = [row, column + first];
+            match n - column - first {
+                rest if S > Q && rest <= Q => {
+                    self.put(tile::<E, FUSED, P, R, Q>(rows, panel, first), place);
+                }
+                rest if S > H && rest <= H => {
+                    self.put(tile::<E, FUSED, P, R, H>(rows, panel, first), place);
+                }
+                _ => self.put(tile::<E, FUSED, P, R, S>(rows, panel, first), place),
+            }
+        }
+    }
+
+    /// Writes or adds the sums of a tile at a row and column of C.
+    #[inline(always)]
+    fn put<const R: usize, const S: usize>(
+        &mut self,
+        sums: [[E; S]; R],
+        [row, column]: [usize; 2],
+    ) {
+        let n = self.sizes[2];
+        for (r, sums) in sums.iter().enumerate() {
+            let c = &mut self.c[(row + r) * n + column..(row + r + 1) * n];
+            match c.first_chunk_mut() {
+                Some(c) => put::<E, S>(c, sums, self.accumulate),
+                None => {
+                    // The last columns of C: what the zeros in the panel gave is left out.
+                    let mut whole = [E::default(); S];
+                    whole[..c.len()].copy_from_slice(c);
+                    put(&mut whole, sums, self.accumulate);
+                    c.copy_from_slice(&whole[..c.len()]);
                 }
             }
         }
@@ -236,6 +282,7 @@ mod tests {
                         let product = Product {
                             sizes: [m, k, n],
                             a: &a,
+                            stride: k,
                             panels: &panels,
                             c: &mut c,
                             accumulate,
@@ -278,6 +325,7 @@ mod tests {
                 let product = Product {
                     sizes: [m, k, n],
                     a: &a[from * k..(from + m) * k],
+                    stride: k,
                     panels: &panels,
                     c: &mut c,
                     accumulate: false,

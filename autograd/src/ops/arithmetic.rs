@@ -32,8 +32,17 @@ impl<E: Element> Op<E, 2> for Add {
     }
 
     fn vjp(&self, [a, b]: [&Tensor<E>; 2], _y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 2] {
-        let each = |shape| dy.clone().sum_to(shape).into();
-        [each(a.shape_value()), each(b.shape_value())]
+        [a, b].map(|x| whole(dy, x))
+    }
+}
+
+/// dy for an input: as it is, or summed over what was repeated.
+#[inline]
+fn whole<E: Element>(dy: &Tensor<E>, x: &Tensor<E>) -> Contribution<E> {
+    if x.dims() == dy.dims() {
+        Contribution::Whole
+    } else {
+        dy.clone().sum_to(x.shape_value()).into()
     }
 }
 
@@ -61,8 +70,7 @@ impl<E: Element> Op<E, 2> for Sub {
     }
 
     fn vjp(&self, [a, b]: [&Tensor<E>; 2], _y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 2] {
-        let each = |shape| dy.clone().sum_to(shape);
-        [each(a.shape_value()).into(), (-each(b.shape_value())).into()]
+        [whole(dy, a), (-dy).sum_to(b.shape_value()).into()]
     }
 }
 

@@ -197,6 +197,11 @@ macro_rules! with_every_op {
                 /// The mean cross-entropy with an ignored class, class weights or smoothing.
                 cross_entropy_with(options: CrossEntropy) / try_cross_entropy_with = options;
             }
+            LinearCrossEntropy [3] {
+                /// The mean cross-entropy of the scores of a linear layer with this weight [V, H] and bias `[V]`.
+                linear_cross_entropy(loss: CrossEntropy) / try_linear_cross_entropy =
+                    LinearCrossEntropy::new(loss);
+            }
             LayerNorm [3] {
                 /// Each row brought to mean 0 and variance 1, times a weight `[D]`, plus a bias `[D]`.
                 layer_norm(eps: f64) / try_layer_norm = LayerNorm { eps };

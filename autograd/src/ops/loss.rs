@@ -1,12 +1,15 @@
 //! The loss that training minimises.
+//!
+//! Loss and gradient are found together: the softmax of the scores is nearly both.
 
 use std::sync::Arc;
 
-use super::softmax::log_sum_exp;
+use super::softmax::{largest, sum};
 use super::{Contribution, Describe, Op};
 use crate::draw::Draw;
 use crate::element::Element;
 use crate::error::Error;
+use crate::kernel::{self, Kernel};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -129,61 +132,138 @@ impl CrossEntropy {
     }
 }
 
-impl<E: Element> Op<E, 1> for CrossEntropy {
-    fn forward(&self, [x]: [&Tensor<E>; 1]) -> Result<Tensor<E>, Error> {
-        let classes = self.validate(x.shape_value())?;
-        let share = self.share();
-        if share == 0.0 {
-            return Ok(Tensor::scalar(E::ZERO));
-        }
-        // −q log_softmax, but 0 for q = 0 even where the logarithm is −∞.
-        let part = |q: f64, minus_log: E| E::pull_back(E::from_f64(q), minus_log);
-        let loss = |(row, &target): (&[E], &usize)| {
-            if Some(target) == self.ignore {
-                return E::ZERO;
-            }
-            let (m, log_sum) = log_sum_exp(row);
-            let sharp = part(self.sharp(target), log_sum - (row[target] - m));
-            if self.smoothing == 0.0 {
-                return sharp;
-            }
-            let each = row.iter().enumerate();
-            sharp + each.map(|(c, &x)| part(self.smooth(c, classes), log_sum - (x - m))).sum()
-        };
-        let losses = x.data().chunks_exact(classes).zip(self.targets.iter()).map(loss);
-        Ok(Tensor::from(losses.collect::<Vec<E>>()).sum() * share)
+impl CrossEntropy {
+    /// The loss of scores [N, V], and its gradient in the place of the scores.
+    ///
+    /// ```
+    /// use autograd::{Tensor, ops::CrossEntropy};
+    ///
+    /// let (loss, d_scores) = CrossEntropy::new(&[1]).loss_and_grad(Tensor::from([[0.0, 0.0]]))?;
+    /// assert_eq!(loss, 2f64.ln());
+    /// assert_eq!(d_scores, Tensor::from([[0.5, -0.5]])); // softmax − onehot
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the scores are not [N, V] with N targets below V, or an option is out of its range.
+    pub fn loss_and_grad<E: Element>(&self, scores: Tensor<E>) -> Result<(E, Tensor<E>), Error> {
+        let classes = self.validate(scores.shape_value())?;
+        let mut scores = scores;
+        let loss = self.descend(scores.data_mut(), classes);
+        Ok((loss, scores))
     }
 
-    fn vjp(&self, [x]: [&Tensor<E>; 1], _y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 1] {
+    /// Puts dL/dx in the place of valid scores x, and returns L.
+    ///
+    /// ```text
+    /// x_i ← x_i − m_i          and d_i = Σ_c q_ic x_ic, of which −d_i is a part of the loss of row i
+    /// x_i ← e^(x_i)            all rows at once
+    /// s_i = Σ_c x_ic           L = (1/W) Σ_i (ln s_i Σ_c q_ic − d_i)
+    /// x_i ← (x_i Σ_c q_ic / s_i − q_i) / W
+    /// ```
+    fn descend<E: Element>(&self, scores: &mut [E], classes: usize) -> E {
         let share = self.share();
         if share == 0.0 {
-            return [Tensor::zeros(x.shape()).into()];
+            scores.fill(E::ZERO);
+            return E::ZERO;
         }
-        let classes = x.shape()[1];
-        let each = dy.item() * E::from_f64(share);
-        let all_smooth: f64 = match self.smoothing {
+        let all_smooth = match self.smoothing {
             0.0 => 0.0,
             _ => (0..classes).map(|class| self.smooth(class, classes)).sum(),
         };
-        let mut dx = x.map(|x| x);
-        for (row, &target) in dx.data_mut().chunks_exact_mut(classes).zip(self.targets.iter()) {
-            if Some(target) == self.ignore {
+        let mut losses = Tensor::zeros(&[self.targets.len()]);
+        let rows = losses.data_mut();
+        kernel::run(Shift { op: self, scores, losses: rows, classes });
+        E::exp_all(scores);
+        kernel::run(Finish { op: self, scores, losses: rows, classes, share, all_smooth });
+        losses.sum().item() * E::from_f64(share)
+    }
+}
+
+/// Takes the largest score off each row, and finds the part −Σ_c q_c x_c of its loss. Rows that do not count become zeros.
+struct Shift<'a, E> {
+    op: &'a CrossEntropy,
+    scores: &'a mut [E],
+    losses: &'a mut [E],
+    classes: usize,
+}
+
+impl<E: Element> Kernel for Shift<'_, E> {
+    #[inline(always)]
+    fn run<const FUSED: bool, const BYTES: usize>(self) {
+        let Self { op, scores, losses, classes } = self;
+        let rows = scores.chunks_exact_mut(classes).zip(losses).zip(op.targets.iter());
+        for ((row, loss), &target) in rows {
+            if Some(target) == op.ignore {
                 row.fill(E::ZERO);
                 continue;
             }
-            let (m, log_sum) = log_sum_exp(row);
-            let sharp = self.sharp(target);
-            let total = each * E::from_f64(sharp + all_smooth);
-            for score in row.iter_mut() {
-                *score = total * (*score - m - log_sum).exp();
+            let m = largest(row);
+            row.iter_mut().for_each(|x| *x = *x - m);
+            // −q x, but 0 for q = 0 even where x is −∞.
+            let part = |q: f64, x: E| E::pull_back(E::from_f64(-q), x);
+            *loss = part(op.sharp(target), row[target]);
+            if op.smoothing > 0.0 {
+                let each = row.iter().enumerate();
+                *loss += each.map(|(c, &x)| part(op.smooth(c, classes), x)).sum::<E>();
             }
-            row[target] = row[target] - each * E::from_f64(sharp);
-            if self.smoothing > 0.0 {
+        }
+    }
+}
+
+/// Turns e^x into dL/dx, row by row, and completes the losses of the rows.
+struct Finish<'a, E> {
+    op: &'a CrossEntropy,
+    scores: &'a mut [E],
+    losses: &'a mut [E],
+    classes: usize,
+    share: f64,
+    all_smooth: f64,
+}
+
+impl<E: Element> Kernel for Finish<'_, E> {
+    #[inline(always)]
+    fn run<const FUSED: bool, const BYTES: usize>(self) {
+        let Self { op, scores, losses, classes, share, all_smooth } = self;
+        let rows = scores.chunks_exact_mut(classes).zip(losses).zip(op.targets.iter());
+        for ((row, loss), &target) in rows {
+            if Some(target) == op.ignore {
+                row.fill(E::ZERO);
+                continue;
+            }
+            let sum = sum(row);
+            let total = op.sharp(target) + all_smooth;
+            *loss += E::pull_back(E::from_f64(total), sum.ln());
+            let scale = E::from_f64(share * total) / sum;
+            row.iter_mut().for_each(|x| *x = scale * *x);
+            row[target] = row[target] - E::from_f64(share * op.sharp(target));
+            if op.smoothing > 0.0 {
                 for (class, dx) in row.iter_mut().enumerate() {
-                    *dx = *dx - each * E::from_f64(self.smooth(class, classes));
+                    *dx = *dx - E::from_f64(share * op.smooth(class, classes));
                 }
             }
         }
-        [dx.into()]
     }
+}
+
+impl<E: Element> Op<E, 1> for CrossEntropy {
+    fn forward(&self, [x]: [&Tensor<E>; 1]) -> Result<Tensor<E>, Error> {
+        Ok(Tensor::scalar(self.loss_and_grad(x.clone())?.0))
+    }
+
+    fn vjp(&self, [x]: [&Tensor<E>; 1], _y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 1] {
+        let mut dx = x.clone();
+        self.descend(dx.data_mut(), x.shape()[1]);
+        [scaled(dx, dy.item()).into()]
+    }
+}
+
+/// The gradient in scores, given that in the loss.
+pub(super) fn scaled<E: Element>(d_scores: Tensor<E>, dy: E) -> Tensor<E> {
+    let mut d_scores = d_scores;
+    if dy != E::ONE {
+        d_scores.data_mut().iter_mut().for_each(|d| *d = *d * dy);
+    }
+    d_scores
 }

@@ -37,8 +37,9 @@ impl<E: Element> Op<E, 1> for Softmax {
         let axis = axis(Self::NAME, self.axis, x)?;
         Ok(x.map_lines(axis, x, |line, _| {
             let m = largest(line);
-            line.iter_mut().for_each(|x| *x = (*x - m).exp());
-            let sum: E = line.iter().copied().sum();
+            line.iter_mut().for_each(|x| *x = *x - m);
+            E::exp_all(line);
+            let sum = sum(line);
             line.iter_mut().for_each(|x| *x = *x / sum);
         }))
     }
@@ -100,14 +101,40 @@ impl<E: Element> Op<E, 1> for LogSoftmax {
 }
 
 /// The two parts m and ln Σ e^(x − m) of ln Σ e^x, for one line that is not empty.
-pub(super) fn log_sum_exp<E: Element>(line: &[E]) -> (E, E) {
+fn log_sum_exp<E: Element>(line: &[E]) -> (E, E) {
     let m = largest(line);
     (m, line.iter().map(|&x| (x - m).exp()).sum::<E>().ln())
 }
 
-/// The largest number of a line, as a constant.
-fn largest<E: Element>(line: &[E]) -> E {
-    E::from_f64(line.iter().map(|x| x.value()).fold(f64::NEG_INFINITY, f64::max))
+/// How many numbers of a line are looked at side by side.
+const LANES: usize = 16;
+
+/// The largest number of a line, as a constant. NaN is passed over.
+#[inline(always)]
+pub(super) fn largest<E: Element>(line: &[E]) -> E {
+    let larger = |m: f64, x: E| if x.value() > m { x.value() } else { m };
+    let (blocks, rest) = line.as_chunks::<LANES>();
+    let mut lanes = [f64::NEG_INFINITY; LANES];
+    for block in blocks {
+        for (m, &x) in lanes.iter_mut().zip(block) {
+            *m = larger(*m, x);
+        }
+    }
+    let m = lanes.into_iter().fold(f64::NEG_INFINITY, f64::max);
+    E::from_f64(rest.iter().fold(m, |m, &x| larger(m, x)))
+}
+
+/// The sum of a line, as [`LANES`] sums side by side.
+#[inline(always)]
+pub(super) fn sum<E: Element>(line: &[E]) -> E {
+    let (blocks, rest) = line.as_chunks::<LANES>();
+    let mut lanes = [E::ZERO; LANES];
+    for block in blocks {
+        for (sum, &x) in lanes.iter_mut().zip(block) {
+            *sum += x;
+        }
+    }
+    lanes.into_iter().sum::<E>() + rest.iter().copied().sum::<E>()
 }
 
 /// The axis that is meant, if `x` has it and it is not empty.

@@ -1,6 +1,8 @@
 //! Adagrad.
 
-use super::{Common, Group, Memory, OptimError, Optimizer, Slot, for_each_parameter};
+use super::{
+    Common, Group, Memory, OptimError, Optimizer, Setting, Slot, Update, for_each_parameter,
+};
 use crate::element::Element;
 use crate::params::Params;
 use crate::tensor::Tensor;
@@ -47,8 +49,8 @@ impl<E: Element> Optimizer<E> for Adagrad<E> {
         vec![("lr", self.lr), ("eps", self.eps), ("weight_decay", self.weight_decay)]
     }
 
-    fn needs(&self) -> Vec<&'static str> {
-        vec!["sum"]
+    fn needs(&self, kind: &str) -> bool {
+        kind == "sum"
     }
 
     fn memory(&self) -> &Memory<E> {
@@ -59,22 +61,34 @@ impl<E: Element> Optimizer<E> for Adagrad<E> {
         &mut self.memory
     }
 
-    fn step<P: Params<Leaf = Tensor<E>>>(
+    fn step_scaled<P: Params<Leaf = Tensor<E>>>(
         &mut self,
         params: &mut P,
         grads: &P,
+        scale: f64,
     ) -> Result<(), OptimError> {
         let Self { lr, weight_decay, ref groups, .. } = *self;
-        let eps = E::from_f64(self.eps);
-        let common = Common { lr, weight_decay, groups, needs: self.needs() };
-        for_each_parameter(common, &mut self.memory, params, grads, |slot| {
-            let Slot { values, grads, state: [s], lr, weight_decay } = slot;
-            let (lr, decay) = (E::from_f64(lr), E::from_f64(weight_decay));
-            for ((w, &g), s) in values.iter_mut().zip(grads).zip(s) {
-                let g = g + decay * *w;
-                *s += g * g;
-                *w = *w - lr * g / (s.sqrt() + eps);
-            }
+        let update = AdagradUpdate { eps: E::from_f64(self.eps) };
+        let common = Common { lr, weight_decay, scale, groups, needs: [true] };
+        for_each_parameter(common, &mut self.memory, params, grads, |lr, weight_decay| {
+            (update, Setting::new(lr, weight_decay))
         })
+    }
+}
+
+#[derive(Clone, Copy)]
+struct AdagradUpdate<E> {
+    eps: E,
+}
+
+impl<E: Element> Update<E, 1> for AdagradUpdate<E> {
+    #[inline(always)]
+    fn update(self, setting: Setting<E>, slot: Slot<'_, E, 1>) {
+        let Slot { values, grads, state: [s] } = slot;
+        for ((w, &g), s) in values.iter_mut().zip(grads).zip(s) {
+            let g = setting.gradient(g, *w);
+            *s += g * g;
+            *w = *w - setting.lr * g / (s.sqrt() + self.eps);
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Adam, and Adam with decoupled weight decay.
 
-use super::{Common, Group, Memory, OptimError, Optimizer, Slot, for_each_parameter};
+use super::{
+    Common, Group, Memory, OptimError, Optimizer, Setting, Slot, Update, for_each_parameter,
+};
 use crate::element::Element;
 use crate::params::Params;
 use crate::tensor::Tensor;
@@ -86,8 +88,8 @@ impl<E: Element> Optimizer<E> for Adam<E> {
         settings(self.lr, self.betas, self.eps, self.weight_decay)
     }
 
-    fn needs(&self) -> Vec<&'static str> {
-        MOMENTS.to_vec()
+    fn needs(&self, kind: &str) -> bool {
+        MOMENTS.contains(&kind)
     }
 
     fn memory(&self) -> &Memory<E> {
@@ -98,13 +100,14 @@ impl<E: Element> Optimizer<E> for Adam<E> {
         &mut self.memory
     }
 
-    fn step<P: Params<Leaf = Tensor<E>>>(
+    fn step_scaled<P: Params<Leaf = Tensor<E>>>(
         &mut self,
         params: &mut P,
         grads: &P,
+        scale: f64,
     ) -> Result<(), OptimError> {
         let Self { lr, weight_decay, betas, eps, ref groups, ref mut memory } = *self;
-        let common = Common { lr, weight_decay, groups, needs: MOMENTS.to_vec() };
+        let common = Common { lr, weight_decay, scale, groups, needs: [true; 2] };
         step(common, memory, betas, eps, false, params, grads)
     }
 }
@@ -120,8 +123,8 @@ impl<E: Element> Optimizer<E> for AdamW<E> {
         settings(self.lr, self.betas, self.eps, self.weight_decay)
     }
 
-    fn needs(&self) -> Vec<&'static str> {
-        MOMENTS.to_vec()
+    fn needs(&self, kind: &str) -> bool {
+        MOMENTS.contains(&kind)
     }
 
     fn memory(&self) -> &Memory<E> {
@@ -132,13 +135,14 @@ impl<E: Element> Optimizer<E> for AdamW<E> {
         &mut self.memory
     }
 
-    fn step<P: Params<Leaf = Tensor<E>>>(
+    fn step_scaled<P: Params<Leaf = Tensor<E>>>(
         &mut self,
         params: &mut P,
         grads: &P,
+        scale: f64,
     ) -> Result<(), OptimError> {
         let Self { lr, weight_decay, betas, eps, ref groups, ref mut memory } = *self;
-        let common = Common { lr, weight_decay, groups, needs: MOMENTS.to_vec() };
+        let common = Common { lr, weight_decay, scale, groups, needs: [true; 2] };
         step(common, memory, betas, eps, true, params, grads)
     }
 }
@@ -151,7 +155,7 @@ fn settings(lr: f64, betas: (f64, f64), eps: f64, weight_decay: f64) -> Vec<(&'s
 
 /// One step, with weight decay as a part of the gradient or decoupled from it.
 fn step<E: Element, P: Params<Leaf = Tensor<E>>>(
-    common: Common<'_>,
+    common: Common<'_, 2>,
     memory: &mut Memory<E>,
     (beta1, beta2): (f64, f64),
     eps: f64,
@@ -162,17 +166,37 @@ fn step<E: Element, P: Params<Leaf = Tensor<E>>>(
     let t = i32::try_from(memory.step + 1).unwrap_or(i32::MAX);
     let (correction1, correction2) = (1.0 - beta1.powi(t), (1.0 - beta2.powi(t)).sqrt());
     let [keep1, new1, keep2, new2] = [beta1, 1.0 - beta1, beta2, 1.0 - beta2].map(E::from_f64);
-    let (correction2, eps) = (E::from_f64(correction2), E::from_f64(eps));
-    for_each_parameter(common, memory, params, grads, |slot| {
-        let Slot { values, grads, state: [m, v], lr, weight_decay } = slot;
-        let step = E::from_f64(lr / correction1);
+    let [unbias2, eps] = [1.0 / correction2, eps].map(E::from_f64);
+    for_each_parameter(common, memory, params, grads, |lr, weight_decay| {
         let shrink = E::from_f64(if decoupled { 1.0 - lr * weight_decay } else { 1.0 });
-        let decay = E::from_f64(if decoupled { 0.0 } else { weight_decay });
+        let decay = if decoupled { 0.0 } else { weight_decay };
+        let update = AdamUpdate { keep1, new1, keep2, new2, unbias2, eps, shrink };
+        (update, Setting::new(lr / correction1, decay))
+    })
+}
+
+#[derive(Clone, Copy)]
+struct AdamUpdate<E> {
+    keep1: E,
+    new1: E,
+    keep2: E,
+    new2: E,
+    /// 1 / √(1 − β₂ᵗ): a division less for each number.
+    unbias2: E,
+    eps: E,
+    shrink: E,
+}
+
+impl<E: Element> Update<E, 2> for AdamUpdate<E> {
+    #[inline(always)]
+    fn update(self, setting: Setting<E>, slot: Slot<'_, E, 2>) {
+        let Self { keep1, new1, keep2, new2, unbias2, eps, shrink } = self;
+        let Slot { values, grads, state: [m, v] } = slot;
         for ((w, &g), (m, v)) in values.iter_mut().zip(grads).zip(m.iter_mut().zip(v)) {
-            let g = g + decay * *w;
+            let g = setting.gradient(g, *w);
             *m = keep1 * *m + new1 * g;
             *v = keep2 * *v + new2 * g * g;
-            *w = shrink * *w - step * *m / (v.sqrt() / correction2 + eps);
+            *w = shrink * *w - setting.lr * *m / (v.sqrt() * unbias2 + eps);
         }
-    })
+    }
 }

@@ -1,9 +1,14 @@
 //! RMSprop.
 
-use super::{Common, Group, Memory, OptimError, Optimizer, Slot, for_each_parameter};
+use super::{
+    Common, Group, Memory, OptimError, Optimizer, Setting, Slot, Update, for_each_parameter,
+};
 use crate::element::Element;
 use crate::params::Params;
 use crate::tensor::Tensor;
+
+/// The kinds of tensors: the means of g² and of g, and the velocity.
+const KINDS: [&str; 3] = ["square_avg", "grad_avg", "momentum_buffer"];
 
 /// RMSprop: the gradient divided by a running mean of its size.
 ///
@@ -48,7 +53,7 @@ impl<E: Element> RmsProp<E> {
             centered: false,
             weight_decay: 0.0,
             groups: Vec::new(),
-            memory: Memory::new(&["square_avg", "grad_avg", "momentum_buffer"]),
+            memory: Memory::new(&KINDS),
         }
     }
 }
@@ -71,11 +76,13 @@ impl<E: Element> Optimizer<E> for RmsProp<E> {
         ]
     }
 
-    fn needs(&self) -> Vec<&'static str> {
-        let optional = [(self.centered, "grad_avg"), (self.momentum != 0.0, "momentum_buffer")];
-        let mut needs = vec!["square_avg"];
-        needs.extend(optional.iter().filter(|(needed, _)| *needed).map(|&(_, kind)| kind));
-        needs
+    fn needs(&self, kind: &str) -> bool {
+        let [_, mean, velocity] = KINDS;
+        match kind {
+            _ if kind == mean => self.centered,
+            _ if kind == velocity => self.momentum != 0.0,
+            _ => KINDS.contains(&kind),
+        }
     }
 
     fn memory(&self) -> &Memory<E> {
@@ -86,38 +93,56 @@ impl<E: Element> Optimizer<E> for RmsProp<E> {
         &mut self.memory
     }
 
-    fn step<P: Params<Leaf = Tensor<E>>>(
+    fn step_scaled<P: Params<Leaf = Tensor<E>>>(
         &mut self,
         params: &mut P,
         grads: &P,
+        scale: f64,
     ) -> Result<(), OptimError> {
         let Self { lr, weight_decay, ref groups, .. } = *self;
         let [keep, new] = [self.alpha, 1.0 - self.alpha].map(E::from_f64);
-        let (eps, momentum) = (E::from_f64(self.eps), E::from_f64(self.momentum));
-        let common = Common { lr, weight_decay, groups, needs: self.needs() };
-        for_each_parameter(common, &mut self.memory, params, grads, |slot| {
-            let Slot { values, grads, state: [s, m, v], lr, weight_decay } = slot;
-            let (lr, decay) = (E::from_f64(lr), E::from_f64(weight_decay));
-            for (i, ((w, &g), s)) in values.iter_mut().zip(grads).zip(s).enumerate() {
-                let g = g + decay * *w;
-                *s = keep * *s + new * g * g;
-                let mean = match m.get_mut(i) {
-                    None => E::ZERO, // not centred
-                    Some(m) => {
-                        *m = keep * *m + new * g;
-                        *m
-                    }
-                };
-                let scaled = g / ((*s - mean * mean).sqrt() + eps);
-                let direction = match v.get_mut(i) {
-                    None => scaled, // no momentum
-                    Some(v) => {
-                        *v = momentum * *v + scaled;
-                        *v
-                    }
-                };
-                *w = *w - lr * direction;
-            }
+        let [eps, momentum] = [self.eps, self.momentum].map(E::from_f64);
+        let update = RmsPropUpdate { keep, new, eps, momentum };
+        let needs = KINDS.map(|kind| self.needs(kind));
+        let common = Common { lr, weight_decay, scale, groups, needs };
+        for_each_parameter(common, &mut self.memory, params, grads, |lr, weight_decay| {
+            (update, Setting::new(lr, weight_decay))
         })
+    }
+}
+
+#[derive(Clone, Copy)]
+struct RmsPropUpdate<E> {
+    keep: E,
+    new: E,
+    eps: E,
+    momentum: E,
+}
+
+impl<E: Element> Update<E, 3> for RmsPropUpdate<E> {
+    #[inline(always)]
+    fn update(self, setting: Setting<E>, slot: Slot<'_, E, 3>) {
+        let Self { keep, new, eps, momentum } = self;
+        let Slot { values, grads, state: [s, m, v] } = slot;
+        for (i, ((w, &g), s)) in values.iter_mut().zip(grads).zip(s).enumerate() {
+            let g = setting.gradient(g, *w);
+            *s = keep * *s + new * g * g;
+            let mean = match m.get_mut(i) {
+                None => E::ZERO, // not centred
+                Some(m) => {
+                    *m = keep * *m + new * g;
+                    *m
+                }
+            };
+            let scaled = g / ((*s - mean * mean).sqrt() + eps);
+            let direction = match v.get_mut(i) {
+                None => scaled, // no momentum
+                Some(v) => {
+                    *v = momentum * *v + scaled;
+                    *v
+                }
+            };
+            *w = *w - setting.lr * direction;
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Stochastic gradient descent.
 
-use super::{Common, Group, Memory, OptimError, Optimizer, Slot, for_each_parameter};
+use super::{
+    Common, Group, Memory, OptimError, Optimizer, Setting, Slot, Update, for_each_parameter,
+};
 use crate::element::Element;
 use crate::params::Params;
 use crate::tensor::Tensor;
@@ -63,8 +65,8 @@ impl<E: Element> Optimizer<E> for Sgd<E> {
         ]
     }
 
-    fn needs(&self) -> Vec<&'static str> {
-        if self.momentum == 0.0 { Vec::new() } else { vec![VELOCITY] }
+    fn needs(&self, kind: &str) -> bool {
+        kind == VELOCITY && self.momentum != 0.0
     }
 
     fn memory(&self) -> &Memory<E> {
@@ -75,28 +77,42 @@ impl<E: Element> Optimizer<E> for Sgd<E> {
         &mut self.memory
     }
 
-    fn step<P: Params<Leaf = Tensor<E>>>(
+    fn step_scaled<P: Params<Leaf = Tensor<E>>>(
         &mut self,
         params: &mut P,
         grads: &P,
+        scale: f64,
     ) -> Result<(), OptimError> {
         let Self { lr, weight_decay, ref groups, nesterov, .. } = *self;
-        let momentum = E::from_f64(self.momentum);
-        let common = Common { lr, weight_decay, groups, needs: self.needs() };
-        for_each_parameter(common, &mut self.memory, params, grads, |slot| {
-            let Slot { values, grads, state: [v], lr, weight_decay } = slot;
-            let (lr, decay) = (E::from_f64(lr), E::from_f64(weight_decay));
-            for (i, (w, &g)) in values.iter_mut().zip(grads).enumerate() {
-                let g = g + decay * *w;
-                let direction = match v.get_mut(i) {
-                    None => g, // no momentum
-                    Some(v) => {
-                        *v = momentum * *v + g;
-                        if nesterov { g + momentum * *v } else { *v }
-                    }
-                };
-                *w = *w - lr * direction;
-            }
+        let update = SgdUpdate { momentum: E::from_f64(self.momentum), nesterov };
+        let common = Common { lr, weight_decay, scale, groups, needs: [self.needs(VELOCITY)] };
+        for_each_parameter(common, &mut self.memory, params, grads, |lr, weight_decay| {
+            (update, Setting::new(lr, weight_decay))
         })
+    }
+}
+
+#[derive(Clone, Copy)]
+struct SgdUpdate<E> {
+    momentum: E,
+    nesterov: bool,
+}
+
+impl<E: Element> Update<E, 1> for SgdUpdate<E> {
+    #[inline(always)]
+    fn update(self, setting: Setting<E>, slot: Slot<'_, E, 1>) {
+        let Slot { values, grads, state: [v] } = slot;
+        if v.is_empty() {
+            for (w, &g) in values.iter_mut().zip(grads) {
+                *w = *w - setting.lr * setting.gradient(g, *w);
+            }
+            return;
+        }
+        for ((w, &g), v) in values.iter_mut().zip(grads).zip(v) {
+            let g = setting.gradient(g, *w);
+            *v = self.momentum * *v + g;
+            let direction = if self.nesterov { g + self.momentum * *v } else { *v };
+            *w = *w - setting.lr * direction;
+        }
     }
 }

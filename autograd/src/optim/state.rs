@@ -15,6 +15,8 @@ use crate::tensor::Tensor;
 pub struct Memory<E: Element> {
     pub(super) step: u64,
     kinds: Vec<Kind<E>>,
+    /// Room for the gradients of a step, empty between steps.
+    pub(super) gradients: Vec<Tensor<E>>,
 }
 
 /// Tensors of one kind: all first moments, for example.
@@ -29,7 +31,7 @@ impl<E: Element> Memory<E> {
     /// Nothing yet of these kinds.
     pub fn new(kinds: &[&'static str]) -> Self {
         let kinds = kinds.iter().map(|&name| Kind { name, tensors: Vec::new() }).collect();
-        Self { step: 0, kinds }
+        Self { step: 0, kinds, gradients: Vec::new() }
     }
 
     /// How many steps were taken.
@@ -48,9 +50,9 @@ impl<E: Element> Memory<E> {
     }
 
     /// Makes what is needed and not there yet.
-    pub(super) fn make(&mut self, needs: &[&str], params: &[Tensor<E>]) {
-        for kind in &mut self.kinds {
-            if needs.contains(&kind.name) && kind.tensors.is_empty() {
+    pub(super) fn make<const N: usize>(&mut self, needs: [bool; N], params: &[Tensor<E>]) {
+        for (kind, needed) in self.kinds.iter_mut().zip(needs) {
+            if needed && kind.tensors.is_empty() {
                 kind.tensors = params.iter().map(|p| Tensor::zeros(p.shape())).collect();
             }
         }
@@ -59,13 +61,13 @@ impl<E: Element> Memory<E> {
     /// The numbers of parameter `i` of each of the N kinds; none of a kind that is not needed.
     pub(super) fn of_parameter<const N: usize>(
         &mut self,
-        needs: &[&str],
+        needs: [bool; N],
         i: usize,
     ) -> [&mut [E]; N] {
         let mut kinds = self.kinds.iter_mut();
-        std::array::from_fn(|_| {
+        needs.map(|needed| {
             let kind = kinds.next().expect("as many kinds as were named");
-            if needs.contains(&kind.name) { kind.tensors[i].data_mut() } else { &mut [] }
+            if needed { kind.tensors[i].data_mut() } else { &mut [] }
         })
     }
 }
@@ -153,7 +155,6 @@ where
     let saved = state.settings.iter().map(|(name, &value)| (name.as_str(), value)).collect();
     differences.extend(different_settings(&saved, &given));
 
-    let needs = optimizer.needs();
     let mut taken = Memory { step: state.step, ..optimizer.memory().clone() };
     for kind in &mut taken.kinds {
         let path = Path::default().inside(kind.name);
@@ -161,7 +162,7 @@ where
             state.tensors.into_iter().partition(|(name, _)| name.starts_with(&path.name("")));
         state.tensors = others;
         kind.tensors = Vec::new();
-        let needed = taken.step > 0 && needs.contains(&kind.name);
+        let needed = taken.step > 0 && optimizer.needs(kind.name);
         if needed || !BTreeMap::is_empty(&of_kind) {
             match from_named(params, &path, of_kind) {
                 Ok(tensors) => kind.tensors = tensors.leaves(),

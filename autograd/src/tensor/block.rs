@@ -26,6 +26,15 @@ impl<E: Element> Shared<E> {
         Self(Some(shared))
     }
 
+    /// A block of this shape with any numbers: those of its last use, where there are any.
+    pub(super) fn unset(shape: Shape) -> Self {
+        let mut shared = take(shape.elements());
+        let block = Arc::get_mut(&mut shared).expect("a block that was taken is nobody else's");
+        block.shape = shape;
+        block.numbers.resize(shape.elements(), E::ZERO);
+        Self(Some(shared))
+    }
+
     pub(super) fn block(&self) -> &Block<E> {
         self.0.as_ref().expect("a block is given up only when it is dropped")
     }
@@ -38,7 +47,9 @@ impl<E: Element> Shared<E> {
 
 impl<E: Element> Drop for Shared<E> {
     fn drop(&mut self) {
-        if let Some(block) = self.0.take() {
+        if let Some(block) = self.0.take()
+            && block.is_unique()
+        {
             give(block);
         }
     }
@@ -52,11 +63,9 @@ fn take<E: Element>(length: usize) -> Arc<Block<E>> {
     kept.unwrap_or_else(|| Arc::new(Block::of(Vec::with_capacity(length), Shape::SCALAR)))
 }
 
-/// Gives up a block. It is kept if this was its last holder.
+/// Gives up a block that nobody else holds.
 fn give<E: Element>(block: Arc<Block<E>>) {
-    if block.is_unique()
-        && let Some(blocks) = E::blocks()
-    {
+    if let Some(blocks) = E::blocks() {
         let _ = blocks.try_with(|blocks| blocks.borrow_mut().give(block));
     }
 }

@@ -116,11 +116,14 @@ impl<E: Element> Tensor<E> {
     /// ```
     ///
     /// Every op that broadcasts uses this one function for its gradient.
+    #[inline]
     pub fn sum_to(self, shape: Shape) -> Self {
-        if *self.dims() == shape {
-            return self;
-        }
-        let mut summed = Tensor::filled(shape, E::ZERO);
+        if *self.dims() == shape { self } else { self.summed_to(&shape) }
+    }
+
+    /// As [`sum_to`](Tensor::sum_to), where something was repeated.
+    fn summed_to(&self, shape: &Shape) -> Self {
+        let mut summed = Tensor::filled(*shape, E::ZERO);
         let sums = summed.data_mut();
         let target = shape.strides_within(&self.shape_value());
         let source = self.data();

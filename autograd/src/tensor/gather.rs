@@ -154,7 +154,76 @@ impl<E: Element> Tensor<E> {
     }
 }
 
+/// How many rows of a matrix are gone through together, so that whole lines of the cache are written.
+const ROWS: usize = 16;
+
 impl<E: Element> Tensor<E> {
+    /// The columns of a matrix with these ids, each as a row: the product of one-hot rows with the transposed matrix.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    ///
+    /// let w = Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+    /// assert_eq!(w.take_columns(&[2, 0]), Tensor::from([[3.0, 6.0], [1.0, 4.0]]));
+    /// assert_eq!(w.take_columns(&[2, 0]), Tensor::one_hot(&[2, 0], 3).matmul(w.t()));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If there are not two axes, or an id is not below the number of columns.
+    #[track_caller]
+    pub fn take_columns(&self, ids: &[usize]) -> Self {
+        let (rows, size) = self.rows_and_columns("take_columns");
+        expect(check_ids("take_columns", ids, size));
+        let mut columns = Self::unset(&[ids.len(), rows]);
+        let (to, from) = (columns.data_mut(), self.data());
+        for first in (0..rows).step_by(ROWS) {
+            let block = first..rows.min(first + ROWS);
+            for (i, id) in ids.iter().enumerate() {
+                let to = &mut to[i * rows..][block.clone()];
+                for (to, row) in to.iter_mut().zip(block.clone()) {
+                    *to = from[row * size + id];
+                }
+            }
+        }
+        columns
+    }
+
+    /// Adds the rows of `values` to the columns with these ids. The opposite of [`take_columns`](Self::take_columns).
+    ///
+    /// # Panics
+    ///
+    /// If there are not two axes, an id is not below the number of columns, or there is not one row of values, as long as
+    /// a column, for each id.
+    #[track_caller]
+    pub fn add_columns(&mut self, ids: &[usize], values: &Self) {
+        let (rows, size) = self.rows_and_columns("add_columns");
+        expect(check_ids("add_columns", ids, size));
+        assert_eq!(
+            values.shape(),
+            [ids.len(), rows],
+            "add_columns: the values must be one row, as long as a column, for each id"
+        );
+        let (to, from) = (self.data_mut(), values.data());
+        for first in (0..rows).step_by(ROWS) {
+            let block = first..rows.min(first + ROWS);
+            for (i, id) in ids.iter().enumerate() {
+                let from = &from[i * rows..][block.clone()];
+                for (&from, row) in from.iter().zip(block.clone()) {
+                    to[row * size + id] += from;
+                }
+            }
+        }
+    }
+
+    #[track_caller]
+    fn rows_and_columns(&self, op: &str) -> (usize, usize) {
+        match *self.shape() {
+            [rows, columns] => (rows, columns),
+            ref shape => panic!("{op}: {shape:?} must have two axes"),
+        }
+    }
+
     /// A row of zeros with a one at the id, for each of n ids: [n, size].
     ///
     /// # Panics
@@ -281,6 +350,20 @@ mod tests {
                 }
             }
             assert_eq!(sums, expected);
+        }
+    }
+
+    #[test]
+    fn columns_and_their_opposite_equal_products_with_one_hot_rows() {
+        for (rows, size, count) in [(1, 1, 0), (3, 5, 4), (16, 2, 7), (37, 9, 30)] {
+            let w = Tensor::from_fn(&[rows, size], |i| (i as f64).sin());
+            let ids: Vec<usize> = (0..count).map(|i| (i * 7 + i / 3) % size).collect();
+            let one_hot = Tensor::one_hot(&ids, size);
+            assert_eq!(w.take_columns(&ids), one_hot.matmul(w.t()));
+            let values = Tensor::from_fn(&[count, rows], |i| (i % 13) as f64);
+            let mut sum = w.clone();
+            sum.add_columns(&ids, &values);
+            assert_eq!(sum, &w + values.transpose(0, 1).matmul(&one_hot));
         }
     }
 

@@ -20,8 +20,6 @@ use crate::shape::Shape;
 
 /// The bytes of a line of the processor's cache, at whose start the panels begin.
 const LINE: usize = 64;
-/// The side of the blocks in which a transposed matrix is copied.
-const BLOCK: usize = 16;
 
 /// A matrix W [K, N] to multiply many times from the left, by few rows at a time.
 ///
@@ -55,34 +53,34 @@ impl<E: Element> Packed<E> {
     /// If `w` does not have two axes.
     #[track_caller]
     pub fn new<'a>(w: impl Into<Matrix<&'a Tensor<E>>>) -> Self {
-        let Matrix { stored, transposed } = w.into();
-        let [k, n] = match (stored.shape(), transposed) {
-            (&[k, n], false) | (&[n, k], true) => [k, n],
-            (shape, _) => panic!("packed: {shape:?} is no matrix; give two axes"),
-        };
-        let width = E::panel(n);
-        let length = k * n.div_ceil(width.max(1)) * width;
-        let room = length + LINE / size_of::<E>();
+        let w = w.into();
+        let [k, n] = sizes(&w);
+        let room = length::<E>([k, n]) + LINE / size_of::<E>();
         let mut start = 0;
         let numbers = Tensor::build(expect(Shape::new("packed", &[room])), |numbers| {
             numbers.resize(room, E::ZERO);
-            start = numbers.as_ptr().align_offset(LINE).min(room - length);
-            let panels = numbers[start..].chunks_exact_mut((k * width).max(1));
-            for (first, panel) in (0..n).step_by(width.max(1)).zip(panels) {
-                let columns = first..n.min(first + width);
-                match transposed {
-                    false => {
-                        for (line, row) in
-                            panel.chunks_exact_mut(width).zip(stored.data().chunks_exact(n))
-                        {
-                            line[..columns.len()].copy_from_slice(&row[columns.clone()]);
-                        }
-                    }
-                    true => transpose(&stored.data()[first * k..columns.end * k], k, panel, width),
-                }
-            }
+            start = numbers.as_ptr().align_offset(LINE).min(LINE / size_of::<E>());
         });
-        Self { numbers, start, k, n }
+        let mut packed = Self { numbers, start, k, n };
+        packed.set(w);
+        packed
+    }
+
+    /// Copies another matrix of the same size to where this one was.
+    ///
+    /// # Panics
+    ///
+    /// If `w` does not have this matrix's rows and columns.
+    #[track_caller]
+    pub fn set<'a>(&mut self, w: impl Into<Matrix<&'a Tensor<E>>>) {
+        let w = w.into();
+        let (size, own) = (sizes(&w), self.shape());
+        assert_eq!(
+            size, own,
+            "packed: a matrix {size:?} does not fit where {own:?} was; use `new`"
+        );
+        let panels = &mut self.numbers.data_mut()[self.start..][..length::<E>(own)];
+        E::pack_into(w.stored.data(), own, w.transposed, panels);
     }
 
     /// The rows and columns [K, N] of the matrix.
@@ -125,27 +123,24 @@ impl<E: Element> Packed<E> {
             a.len(),
             c.len()
         );
-        let length = k * n.next_multiple_of(E::panel(n).max(1));
-        let panels = &self.numbers.data()[self.start..self.start + length];
+        let panels = &self.numbers.data()[self.start..][..length::<E>([k, n])];
         let factors = Factors { m, k, n, a_transposed: false, b_transposed: false };
         E::packed_into(factors, a, panels, c, accumulate);
     }
 }
 
-/// Writes a matrix of rows of `k` numbers as columns into a panel [k, width], block by block, so that both sides stay
-/// in the cache.
-fn transpose<E: Element>(rows: &[E], k: usize, panel: &mut [E], width: usize) {
-    let count = rows.len() / k.max(1);
-    for first in (0..count).step_by(BLOCK) {
-        let block = first..count.min(first + BLOCK);
-        for from in (0..k).step_by(BLOCK) {
-            for l in from..k.min(from + BLOCK) {
-                let line = &mut panel[l * width..][block.clone()];
-                let column = rows[block.start * k + l..].iter().step_by(k);
-                line.iter_mut().zip(column).for_each(|(to, from)| *to = *from);
-            }
-        }
+/// Rows and columns of a matrix as it is read.
+#[track_caller]
+fn sizes<E: Element>(w: &Matrix<&Tensor<E>>) -> [usize; 2] {
+    match (w.stored.shape(), w.transposed) {
+        (&[k, n], false) | (&[n, k], true) => [k, n],
+        (shape, _) => panic!("packed: {shape:?} is no matrix; give two axes"),
     }
+}
+
+/// How many numbers the panels of a matrix have.
+fn length<E: Element>([k, n]: [usize; 2]) -> usize {
+    k * n.next_multiple_of(E::panel(n).max(1))
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ fn walk(what: &str, graph: &Graph, output: usize) -> Vec<f64> {
             asked[i]
         };
         assert!(
-            times <= 3,
+            times <= 100,
             "{what}: you ask for the operands of node {i} again and again, once for every path to \
              it; a node that is used twice is still one node"
         );
@@ -73,8 +73,10 @@ fn walk(what: &str, graph: &Graph, output: usize) -> Vec<f64> {
     let grads = backward(operands, output);
     equal(&format!("{what}: the number of gradients"), grads.len(), output + 1);
     if let Some(i) = asked.borrow().iter().position(|&times| times > 1) {
-        all_close_or_say(what, &grads, &right(graph, output));
-        panic!("{what}: the gradients are right, but you ask for the operands of node {i} twice");
+        if graph.len() < 100 {
+            all_close_or_say(what, &grads, &right(graph, output));
+        }
+        panic!("{what}: you ask for the operands of node {i} more than once; once is enough");
     }
     grads
 }

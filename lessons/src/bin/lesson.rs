@@ -49,9 +49,13 @@ fn main() -> ExitCode {
 }
 
 fn list() {
-    println!("{:<18} {:<40} {:>7}", "lesson", "its question", "seconds");
+    let longest = |text: fn(&Lesson) -> &str| {
+        LESSONS.iter().map(|lesson| text(lesson).chars().count()).max().unwrap_or(0)
+    };
+    let (a, b) = (longest(|lesson| lesson.name), longest(|lesson| lesson.question));
+    println!("{:<a$}  {:<b$}  seconds", "lesson", "its question");
     for Lesson { name, question, seconds } in LESSONS {
-        println!("{name:<18} {question:<40} {seconds:>7}");
+        println!("{name:<a$}  {question:<b$}  {seconds:>7}");
     }
     let [Lesson { name, .. }, ..] = LESSONS else { return };
     println!(

@@ -41,6 +41,10 @@ impl<L> Params for Embedding<L> {
     fn for_each_mut(&mut self, f: &mut dyn FnMut(&mut L)) {
         self.weight.iter_mut().for_each(f);
     }
+
+    fn for_each(&self, f: &mut dyn FnMut(&L)) {
+        self.weight.iter().for_each(f);
+    }
 }
 
 impl Embedding {

@@ -129,12 +129,13 @@ impl Merge {
 /// How a stack runs on a tape: always the same numbers, not the same speed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Engine {
-    /// One layer and direction is one op, whose forward and backward pass are those by hand.
+    /// One layer and direction is one op, with weights packed once for a sequence and their gradients in one product
+    /// after it: for [`Vanilla`](crate::Vanilla), [`Gru`](crate::Gru) and [`Lstm`](crate::Lstm), without noise and with
+    /// rows of one length. Anything else runs as `Explicit`.
     #[default]
-    Explicit,
-    /// As `Explicit`, with weights packed once for a sequence and their gradients in one product after it, for
-    /// [`Lstm`](crate::Lstm) without noise and with rows of one length; anything else runs as `Explicit`.
     Fused,
+    /// One layer and direction is one op, whose forward and backward pass are those by hand.
+    Explicit,
     /// Every step is composed of ops, as the cell's equations say.
     Tape,
 }

@@ -1,0 +1,125 @@
+//! Numbers side by side, so that the arithmetic of a unit is that of a vector register of units.
+
+use autograd::Element;
+
+/// How many units a sweep calculates side by side: a register of AVX-512 full of `f32`.
+pub(super) const LANES: usize = 16;
+
+/// `f` for each unit of a row: from the unit's numbers in the rows `read`, and in those of `written` as they were, to its
+/// new numbers in `written`.
+///
+/// All rows have one length. What is left of it behind the last whole vector is filled up, so that a unit gets the same
+/// instructions, and the same bytes, wherever it stands.
+#[expect(clippy::needless_range_loop, reason = "several arrays go side by side")]
+#[inline(always)]
+pub(crate) fn each_unit<E: Element, const R: usize, const W: usize>(
+    read: [&[E]; R],
+    written: [&mut [E]; W],
+    f: impl Fn([E; R], [E; W]) -> [E; W],
+) {
+    let units = written[0].len();
+    for first in (0..units).step_by(LANES) {
+        // Plain loops: what a closure of `array::from_fn` does may stay a function, without the level's instructions.
+        let mut x = [[E::ZERO; LANES]; R];
+        for k in 0..R {
+            load(&read[k][first..units], &mut x[k]);
+        }
+        let mut y = [[E::ZERO; LANES]; W];
+        for k in 0..W {
+            load(&written[k][first..units], &mut y[k]);
+        }
+        for lane in 0..LANES {
+            let (mut read, mut old) = ([E::ZERO; R], [E::ZERO; W]);
+            for k in 0..R {
+                read[k] = x[k][lane];
+            }
+            for k in 0..W {
+                old[k] = y[k][lane];
+            }
+            let new = f(read, old);
+            for k in 0..W {
+                y[k][lane] = new[k];
+            }
+        }
+        for k in 0..W {
+            store(&mut written[k][first..units], &y[k]);
+        }
+    }
+}
+
+#[inline(always)]
+fn load<E: Copy>(from: &[E], to: &mut [E; LANES]) {
+    match from.first_chunk() {
+        Some(whole) => *to = *whole,
+        None => copy(from, &mut to[..from.len()]),
+    }
+}
+
+#[inline(always)]
+fn store<E: Copy>(to: &mut [E], numbers: &[E; LANES]) {
+    match to.first_chunk_mut() {
+        Some(whole) => *whole = *numbers,
+        None => {
+            let count = to.len();
+            copy(&numbers[..count], to);
+        }
+    }
+}
+
+/// Copies fewer than 16 numbers in pieces of 8, 4, 2 and 1, without a call.
+#[inline(always)]
+fn copy<E: Copy>(from: &[E], to: &mut [E]) {
+    let at = copy_if::<E, 8>(from, to, 0);
+    let at = copy_if::<E, 4>(from, to, at);
+    let at = copy_if::<E, 2>(from, to, at);
+    copy_if::<E, 1>(from, to, at);
+}
+
+#[inline(always)]
+fn copy_if<E: Copy, const N: usize>(from: &[E], to: &mut [E], at: usize) -> usize {
+    match (from[at..].first_chunk::<N>(), to[at..].first_chunk_mut::<N>()) {
+        (Some(from), Some(to)) => {
+            *to = *from;
+            at + N
+        }
+        _ => at,
+    }
+}
+
+/// The parts of a row that has one number of each kind for each unit, kind after kind.
+#[expect(clippy::needless_range_loop, reason = "an iterator may stay a function of its own")]
+#[inline(always)]
+pub(crate) fn parts<E, const N: usize>(row: &[E]) -> [&[E]; N] {
+    let units = row.len() / N;
+    let mut parts: [&[E]; N] = [&[]; N];
+    for k in 0..N {
+        parts[k] = &row[k * units..(k + 1) * units];
+    }
+    parts
+}
+
+/// The same, to write to.
+#[inline(always)]
+pub(crate) fn parts_mut<E, const N: usize>(row: &mut [E]) -> [&mut [E]; N] {
+    let units = row.len() / N;
+    let mut rest = row;
+    std::array::from_fn(|_| rest.split_off_mut(..units).expect("a row has N parts"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_unit_is_seen_once_at_any_length() {
+        for units in [0, 1, 15, 16, 17, 33, 100] {
+            let x: Vec<f64> = (0..2 * units).map(|i| i as f64).collect();
+            let mut y: Vec<f64> = (0..2 * units).map(|i| 1000.0 * i as f64).collect();
+            each_unit(parts::<_, 2>(&x), parts_mut(&mut y), |[a, b], [c, d]| [a + d, b - c]);
+            for i in 0..units {
+                let (a, b) = (i as f64, (units + i) as f64);
+                assert_eq!([y[i], y[units + i]], [a + 1000.0 * b, b - 1000.0 * a]);
+            }
+        }
+    }
+}
