@@ -43,6 +43,7 @@ struct Weights {
 }
 // ANCHOR_END: weights
 
+#[expect(clippy::needless_range_loop, reason = "the loops read as the formula does")]
 // ANCHOR: step
 /// One step: h′ = tanh(W_ih x + b_ih + W_hh h + b_hh).
 fn step(weights: &Weights, x: &[f64; V], h: &[f64; H]) -> [f64; H] {
