@@ -243,7 +243,7 @@ where
         }
         let stop = interrupted.load(Ordering::Relaxed);
         if let Some(path) = &args.checkpoint
-            && (stop || run.done % args.every == 0 || run.done == args.steps)
+            && (stop || run.done.is_multiple_of(args.every) || run.done == args.steps)
         {
             run.save(path, &vocabulary, &options)?;
         }
