@@ -165,7 +165,7 @@ struct Fit {
     loss: f64,
 }
 
-/// Section 4. The broadcast that nobody wanted: predictions [8, 1] minus targets [8].
+/// Section 4. The broadcast that nobody wanted: predictions `[8, 1]` minus targets `[8]`.
 fn unwanted() -> Result<[Fit; 2]> {
     let x = Tensor::from_fn(&[8, 1], |i| i as f64 / 2.0);
     let column = x.map(|x| 2.0 * x - 1.0); // [8, 1]
