@@ -5,14 +5,14 @@
 //! small, or Aᵀ with few columns of B      the `matrixmultiply` crate
 //! others                                 B in panels, by the kernel of `kernel/panels.rs`
 //!
-//! K is cut into blocks of 256, the rows of C into blocks of at most 96:
+//! K is cut into blocks of 256, the rows of C into blocks of at most 288:
 //!
 //! B      every block of K in panels of its own, all of B before the first product
-//! A      read where it lies; stored transposed, a block [96, 256] of it is copied as rows
+//! A      read where it lies; stored transposed, a block [256, 288] of it is copied first
 //! C      the sums of one block of K after the other
 //! ```
 //!
-//! A block of A and a panel of B lie in the second cache (160 KiB of `f32`), and B comes from the third once for each
+//! A block of A and a panel of B lie in the second cache (352 KiB of `f32`), and B comes from the third once for each
 //! block of rows. Which numbers are added in which order depends on K alone: a row of C has the same bytes whatever the
 //! number of rows and of threads. The rows of a large product are shared out among threads, if the feature `threads` is on.
 //!
@@ -39,7 +39,7 @@ const SMALL: usize = 4 * 16 * 16 * 16;
 /// How much of K is summed at a time.
 const DEPTH: usize = 256;
 /// The rows of C in a block, and the fewest in a piece for a thread: whole groups of 4 and of 6 rows.
-const ROWS: usize = 96;
+const ROWS: usize = 288;
 const FEWEST_ROWS: usize = 48;
 /// How many numbers of B lie in panels at a time, unless one block of K has more.
 const MOST_PACKED: usize = 1 << 22;
@@ -142,9 +142,17 @@ macro_rules! real_product {
             if !factors.is_small() {
                 thread_local! {
                     static PANELS: Buffer<$type> = const { RefCell::new(Vec::new()) };
-                    static ROWS_OF_A: Buffer<$type> = const { RefCell::new(Vec::new()) };
+                    static COLUMNS_OF_A: Buffer<$type> = const { RefCell::new(Vec::new()) };
                 }
-                return in_panels::<_, $panel>(factors, a, b, c, accumulate, &PANELS, &ROWS_OF_A);
+                return in_panels::<_, $panel>(
+                    factors,
+                    a,
+                    b,
+                    c,
+                    accumulate,
+                    &PANELS,
+                    &COLUMNS_OF_A,
+                );
             }
             let (row_a, column_a) = factors.a_strides();
             let (row_b, column_b) = factors.b_strides();
@@ -202,7 +210,7 @@ fn in_panels<E: Real + Send + Sync, const P: usize>(
     c: &mut [E],
     accumulate: bool,
     panels: &'static LocalKey<Buffer<E>>,
-    rows_of_a: &'static LocalKey<Buffer<E>>,
+    columns_of_a: &'static LocalKey<Buffer<E>>,
 ) where
     for<'a> Product<'a, E>: Kernel,
 {
@@ -219,7 +227,6 @@ fn in_panels<E: Real + Send + Sync, const P: usize>(
                 stride,
                 sizes: [depth, n],
                 transposed: b_transposed,
-                zeros: true,
                 panels,
             });
         };
@@ -227,21 +234,27 @@ fn in_panels<E: Real + Send + Sync, const P: usize>(
             let (l, depth, m_block) = (from + block * DEPTH, panels.len() / width, c.len() / n);
             let sizes = [m_block, depth, n];
             let accumulate = accumulate || l > 0;
+            let by_columns = a_transposed;
             if !a_transposed {
-                let a = &a[row * k + l..];
-                return kernel::run(Product { sizes, a, stride: k, panels, c, accumulate });
-            }
-            with_room(rows_of_a, m_block * DEPTH, |rows| {
-                // As a single panel of DEPTH columns, [m_block, depth] from A stored [k, m].
-                kernel::run(Pack::<_, DEPTH> {
-                    w: &a[l * m + row..],
-                    stride: m,
-                    sizes: [m_block, depth],
-                    transposed: true,
-                    zeros: false,
-                    panels: rows,
+                let (a, stride) = (&a[row * k + l..], k);
+                return kernel::run(Product {
+                    sizes,
+                    a,
+                    stride,
+                    by_columns,
+                    panels,
+                    c,
+                    accumulate,
                 });
-                kernel::run(Product { sizes, a: rows, stride: DEPTH, panels, c, accumulate });
+            }
+            with_room(columns_of_a, depth * m_block, |columns| {
+                // Side by side: a column of A stored [k, m] is far from the next one.
+                let all = a[l * m + row..].chunks(m);
+                for (column, from) in columns.chunks_exact_mut(m_block).zip(all) {
+                    column.copy_from_slice(&from[..m_block]);
+                }
+                let (a, stride) = (&*columns, m_block);
+                kernel::run(Product { sizes, a, stride, by_columns, panels, c, accumulate });
             });
         };
         with_room(panels, most.min(k - from) * width, |panels| {
