@@ -103,7 +103,7 @@ impl Factors {
     /// Whether the factors are multiplied as they are stored: copying them into panels would take a good part of the time.
     fn is_direct(&self) -> bool {
         let columns = self.n >= Direct::<f32>::FEWEST && !self.b_transposed;
-        columns && self.k * self.n <= MOST_DIRECT && self.work() > SMALL
+        columns && self.k * self.n <= MOST_DIRECT && (SMALL..PIECE).contains(&self.work())
     }
 
     fn assert_lengths(&self, a: usize, b: usize, c: usize) {
