@@ -42,9 +42,11 @@ const SMALL: usize = 4 * 16 * 16 * 16;
 const MOST_DIRECT: usize = 1 << 16;
 /// How much of K is summed at a time.
 const DEPTH: usize = 256;
-/// The rows of C in a block, and the fewest in a piece for a thread: whole groups of 4 and of 6 rows.
+/// The rows of C in a block, and the fewest in a piece for a thread.
 const ROWS: usize = 288;
 const FEWEST_ROWS: usize = 48;
+/// Into how many pieces the rows are cut at most: each reads all of B.
+const MOST_PIECES: usize = 16;
 /// How many numbers of B lie in panels at a time, unless one block of K has more.
 const MOST_PACKED: usize = 1 << 22;
 /// The bytes of a line of the processor's cache, at whose start the panels begin.
@@ -88,10 +90,11 @@ impl Factors {
         self.m.saturating_mul(self.k).saturating_mul(self.n).saturating_mul(2)
     }
 
-    /// How many rows of the result are computed in one piece.
+    /// How many rows of the result are computed in one piece: pieces of about equal size.
     fn rows_of_a_piece(&self) -> usize {
-        let row = Self { m: 1, ..*self }.work();
-        PIECE.div_ceil(row.max(1)).next_multiple_of(FEWEST_ROWS)
+        let worth = self.work().saturating_add(PIECE / 2) / PIECE;
+        let pieces = worth.min(MOST_PIECES).min(self.m / FEWEST_ROWS).max(1);
+        self.m.div_ceil(pieces).next_multiple_of(4)
     }
 
     /// Whether matrixmultiply, with its smaller tiles and no dispatch, is faster than panels.
