@@ -1,4 +1,4 @@
-//! Lesson 08. Where does the gradient go in time?      cargo lesson 08_bptt_by_hand   (10 s)
+//! Lesson 08. Where does the gradient go in time?      cargo lesson 08_bptt_by_hand   (8 s)
 //!
 //! Backpropagation through time of a vanilla cell, written out, beside the tape and numeric
 //! derivatives; what each step adds to the gradient, and what is lost without `dhnext`: little of the
