@@ -129,6 +129,34 @@ fn the_contents_number_the_chapters_as_their_files_and_titles_do() {
     }
 }
 
+/// The parts with which a chapter ends, in their order. A chapter with several exercises says so.
+const LAST_PARTS: [&str; 5] =
+    ["When it goes wrong", "The paper, and what we measured", "Exercise", "Quiz", "What to try"];
+
+#[test]
+fn every_chapter_has_its_parts_under_the_same_headings() {
+    for lesson in written() {
+        let path = book_folder().join(format!("chapters/{lesson}.md"));
+        let text = fs::read_to_string(path).expect("a chapter is UTF-8");
+        let question = text.lines().nth(2).unwrap_or("");
+        let asks = question.starts_with("**Question: ") && question.ends_with("?**");
+        assert!(asks, "{lesson}: the third line is no `**Question: …?**`");
+        let command = format!("\n```sh\ncargo lesson {}\n```\n", &lesson[..2]);
+        assert!(text.contains(&command), "{lesson}: it does not say how to run its lesson");
+        assert!(
+            text.contains("<details class=\"predict\">"),
+            "{lesson}: it asks for no prediction"
+        );
+
+        let headings: Vec<&str> =
+            text.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        let last = &headings[headings.len().saturating_sub(LAST_PARTS.len())..];
+        let last: Vec<&str> =
+            last.iter().map(|&h| if h == "Exercises" { "Exercise" } else { h }).collect();
+        assert_eq!(last, LAST_PARTS, "{lesson}: its last headings");
+    }
+}
+
 #[test]
 fn every_lesson_that_a_page_names_exists() {
     let is_lesson = |word: &str| {
