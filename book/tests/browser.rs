@@ -165,6 +165,16 @@ impl Browser {
         self.ask(&format!("/element/{}/value", self.element(css)), &json!({ "text": text }));
     }
 
+    /// Touches the window at a place, in pixels from its upper left corner, and lets go.
+    #[track_caller]
+    pub(crate) fn touch(&self, [x, y]: [f64; 2]) {
+        for (kind, points) in [("touchStart", json!([{ "x": x, "y": y }])), ("touchEnd", json!([]))] {
+            let event = json!({ "type": kind, "touchPoints": points });
+            let touched = self.devtools("Input.dispatchTouchEvent", &event);
+            touched.unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+
     /// What the page has said on its console since it was last asked, warnings and errors only.
     #[track_caller]
     pub(crate) fn complaints(&self) -> Vec<String> {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use book::NoWidgets;
 use serde_json::Value;
 
 use crate::browser::Browser;
@@ -10,10 +11,10 @@ use crate::chapters::pages_folder;
 use crate::scratch_book::ScratchBook;
 use crate::serving::serve;
 
-const WIDE: u32 = 1200;
-const TELEPHONE: u32 = 360;
+pub(crate) const WIDE: u32 = 1200;
+pub(crate) const TELEPHONE: u32 = 360;
 
-fn file(path: &Path) -> String {
+pub(crate) fn file(path: &Path) -> String {
     format!("file://{}", path.display())
 }
 
@@ -27,7 +28,7 @@ fn from_files_and_server(width: u32, test: impl Fn(&Browser, &str) + Sync) {
         assert_eq!(browser.complaints(), [] as [&str; 0], "at {address}");
     };
     check(&format!("{}/", file(&book.path("pages"))));
-    serve(&book, check);
+    serve(&book, &NoWidgets, check);
 }
 
 /// The real book's pages, as addresses of files.
@@ -150,7 +151,7 @@ fn the_arrow_keys_of_a_quiz_turn_no_page() {
 }
 
 /// The elements that make the page wider than the window.
-const TOO_WIDE: &str = "
+pub(crate) const TOO_WIDE: &str = "
     const width = document.documentElement.clientWidth;
     if (document.documentElement.scrollWidth <= width) return '';
     return [...document.querySelectorAll('main *')]
@@ -195,7 +196,7 @@ fn a_figure_and_its_text_can_be_read_on_a_telephone() {
 fn a_served_page_is_loaded_again_after_a_change_and_shows_mistakes_till_then() {
     let Some(browser) = Browser::open(WIDE) else { return };
     let book = ScratchBook::new();
-    serve(&book, |address| {
+    serve(&book, &NoWidgets, |address| {
         browser.goto(address);
         book.write("book/chapters/README.md", "# First page\n\n{{#output gone}}\n");
         browser.until(
