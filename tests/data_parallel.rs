@@ -16,12 +16,14 @@ fn ids(from: usize, rows: usize, shift: usize) -> Vec<usize> {
 }
 
 type Model<C> = LanguageModel<C, Tensor<f64>>;
+/// The states of each shard, a layer each.
+type States<C> = Vec<Vec<StateOf<C, Tensor<f64>>>>;
 
 /// The loss and the gradient of the batch, by shards.
 fn by_shards<C: Cell>(
     shards: &mut DataParallel<f64>,
     model: &Model<C>,
-) -> (f64, Model<C>, Vec<Vec<StateOf<C, Tensor<f64>>>>)
+) -> (f64, Model<C>, States<C>)
 where
     Model<C>: Send + Sync,
     StateOf<C, Tensor<f64>>: Send,

@@ -54,9 +54,10 @@ proptest! {
         let mut draw = Draw::new(seed, 0, 0);
         let table = draw.tensor(&[5, 3], -1.0..1.0);
         let (ids, targets) = (draw.ids(4, 5), draw.ids(4, 5));
+        let at = [table.clone()];
         let (_, [gradient]) = value_and_grad(
             |_, [table]| table.gather(0, &ids).tanh().matmul(table.t()).cross_entropy(&targets),
-            &[table.clone()],
+            &at,
         );
         let h = table.rows(&ids).tanh();
         let scores = h.matmul(table.t());

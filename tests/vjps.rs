@@ -88,7 +88,8 @@ proptest! {
     fn softmax_hands_back_what_is_above_the_weighted_mean((seed, _) in draws(), n in 1..6_usize) {
         let mut draw = Draw::new(seed, 0, 0);
         let (x, dy) = (draw.tensor(&[n], -2.0..2.0), draw.tensor(&[n], -1.0..1.0));
-        let (y, [dx]) = vjp(|_, [x]| x.softmax(), &[x.clone()], &dy);
+        let at = [x.clone()];
+        let (y, [dx]) = vjp(|_, [x]| x.softmax(), &at, &dy);
         let [slopes] = jacobian(|_, [x]| x.softmax(), &[x]);
         let y = y.data();
         let by_entry = Tensor::from_fn(&[n, n], |at| {
@@ -106,7 +107,8 @@ proptest! {
         let mut draw = Draw::new(seed, 0, 0);
         let scores = draw.tensor(&[rows, classes], -2.0..2.0);
         let targets = draw.ids(rows, classes);
-        let (_, [dx]) = value_and_grad(|_, [x]| x.cross_entropy(&targets), &[scores.clone()]);
+        let at = [scores.clone()];
+        let (_, [dx]) = value_and_grad(|_, [x]| x.cross_entropy(&targets), &at);
         let by_entry = Tensor::from_fn(&[rows, classes], |at| {
             let (i, c) = (at / classes, at % classes);
             let row = scores.entry(i);

@@ -113,7 +113,7 @@ pub trait Optimizer<E: Element>: Sized {
     /// use autograd::Tensor;
     /// use autograd::optim::{Optimizer, Sgd};
     ///
-    /// let (mut params, grads) = ([Tensor::from([0.0, 0.0])], [Tensor::from([30.0, 40.0])]);
+    /// let (mut params, grads) = ([Tensor::from([0.0_f64, 0.0])], [Tensor::from([30.0, 40.0])]);
     /// let norm = Sgd::new(1.0, 0.0).step_clipped(&mut params, &grads, 5.0)?;
     /// assert_eq!(norm, 50.0);
     /// assert!((params[0].data()[1] + 4.0).abs() < 1e-6);

@@ -38,17 +38,15 @@ pub(crate) fn pages(folder: &Path, scripts: &[(String, String)]) -> io::Result<(
 }
 
 /// The page with a button that opens the contents. mdBook writes a label there, which the keyboard cannot
-/// reach and which must not say whether something is open; it stays for those without scripts.
+/// reach and which must not say whether something is open; it stays for those without scripts. What the button
+/// does is in `theme/page.js`.
 fn with_button(page: &str) -> Option<String> {
     let start = page.find("<label id=\"mdbook-sidebar-toggle\"")?;
     let end = start + page[start..].find("</label>")?;
     let icon = page[start..end].split_once('>')?.1;
-    // mdBook's own listener looks at the box before it changes, so the box has to change after it.
-    let change =
-        "setTimeout(() => document.getElementById('mdbook-sidebar-toggle-anchor').click())";
     Some(format!(
         "{}<button id=\"mdbook-sidebar-toggle\" class=\"icon-button\" type=\"button\" title=\"Contents\" \
-         aria-label=\"Contents\" aria-controls=\"mdbook-sidebar\" onclick=\"{change}\">{icon}</button>\
+         aria-label=\"Contents\" aria-controls=\"mdbook-sidebar\">{icon}</button>\
          <noscript><label class=\"icon-button\" for=\"mdbook-sidebar-toggle-anchor\">{icon}</label></noscript>{}",
         &page[..start],
         &page[end + "</label>".len()..],

@@ -125,7 +125,7 @@ fn enclosing(lines: &[&str], at: usize) -> Vec<String> {
 /// `fn name`, `struct Name`, `impl Trait for Type` or `mod name`, if the line opens one.
 fn item(line: &str) -> Option<String> {
     let mut words = line.trim();
-    for qualifier in ["pub(crate) ", "pub(super) ", "pub ", "const ", "unsafe ", "async "] {
+    for qualifier in ["pub(crate) ", "pub(super) ", "pub ", "const ", "async "] {
         words = words.strip_prefix(qualifier).unwrap_or(words);
     }
     let name = |rest: &str| -> String {

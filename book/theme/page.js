@@ -1,4 +1,4 @@
-// What the pages do beyond mdBook: mark quizzes, and let the keyboard reach what scrolls.
+// What the pages do beyond mdBook: mark quizzes, open the contents from the keyboard, and let it reach what scrolls.
 (() => {
   "use strict";
 
@@ -55,7 +55,13 @@
     });
   }
 
-  // 2. A box that scrolls can be reached and moved with the keyboard, and only then is a stop on the way.
+  // 2. The button of the contents. mdBook's listener shows what the closing animation hides, and looks at the box
+  // first; this one is added later, so it runs after it, and in the same turn, so no animation ends in between.
+  document.getElementById("mdbook-sidebar-toggle")?.addEventListener("click", () => {
+    document.getElementById("mdbook-sidebar-toggle-anchor").click();
+  });
+
+  // 3. A box that scrolls can be reached and moved with the keyboard, and only then is a stop on the way.
   const boxes = document.querySelectorAll(".scroll, pre > code, .table-wrapper, math[display=block]");
   const reach = () => {
     for (const box of boxes) {

@@ -17,15 +17,15 @@ fn slope(f: impl Fn(f64) -> f64, x: f64) -> f64 {
 
 #[test]
 fn every_operator_of_the_scalar_engine_has_the_slopes_in_the_table() {
-    type Binary = for<'t> fn(Var<'t>, Var<'t>) -> Var<'t>;
-    let binary: [(Binary, fn(f64, f64) -> [f64; 2]); 4] = [
+    type Binary = (for<'t> fn(Var<'t>, Var<'t>) -> Var<'t>, fn(f64, f64) -> [f64; 2]);
+    let binary: [Binary; 4] = [
         (|a, b| a + b, |_, _| [1.0, 1.0]),
         (|a, b| a - b, |_, _| [1.0, -1.0]),
         (|a, b| a * b, |a, b| [b, a]),
         (|a, b| a / b, |a, b| [1.0 / b, -a / (b * b)]),
     ];
-    type Unary = for<'t> fn(Var<'t>) -> Var<'t>;
-    let unary: [(Unary, fn(f64) -> f64); 7] = [
+    type Unary = (for<'t> fn(Var<'t>) -> Var<'t>, fn(f64) -> f64);
+    let unary: [Unary; 7] = [
         (|a| -a, |_| -1.0),
         (|a| a.exp(), f64::exp),
         (|a| a.ln(), |a| 1.0 / a),

@@ -356,7 +356,7 @@ mod tests {
     #[test]
     fn columns_and_their_opposite_equal_products_with_one_hot_rows() {
         for (rows, size, count) in [(1, 1, 0), (3, 5, 4), (16, 2, 7), (37, 9, 30)] {
-            let w = Tensor::from_fn(&[rows, size], |i| (i as f64).sin());
+            let w = Tensor::from_fn(&[rows, size], |i| (i % 11) as f64);
             let ids: Vec<usize> = (0..count).map(|i| (i * 7 + i / 3) % size).collect();
             let one_hot = Tensor::one_hot(&ids, size);
             assert_eq!(w.take_columns(&ids), one_hot.matmul(w.t()));

@@ -37,7 +37,7 @@ const PYTORCH: [(usize, [f64; 5]); 3] = [
             0.771154095041085,
             1.271154095960795,
             1.771154096270088,
-            2.271154096425250,
+            2.27115409642525,
         ],
     ),
 ];
@@ -158,17 +158,17 @@ impl Variant {
         for step in 0..steps as i32 {
             let t = step + self.first_t;
             let g = gradient(&w);
-            for i in 0..5 {
-                m[i] = b1 * m[i] + (1.0 - b1) * g[i];
-                v[i] = b2 * v[i] + (1.0 - b2) * if self.square { g[i] * g[i] } else { g[i] };
-                let m = if self.correct_m { m[i] / (1.0 - b1.powi(t)) } else { m[i] };
-                let v = if self.correct_v { v[i] / (1.0 - b2.powi(t)) } else { v[i] };
+            for ((w, g), (m, v)) in w.iter_mut().zip(g).zip(m.iter_mut().zip(&mut v)) {
+                *m = b1 * *m + (1.0 - b1) * g;
+                *v = b2 * *v + (1.0 - b2) * if self.square { g * g } else { g };
+                let m = if self.correct_m { *m / (1.0 - b1.powi(t)) } else { *m };
+                let v = if self.correct_v { *v / (1.0 - b2.powi(t)) } else { *v };
                 let below = match (self.root, self.eps_inside) {
                     (true, true) => (v + 1e-8).sqrt(),
                     (true, false) => v.sqrt() + 1e-8,
                     (false, _) => v + 1e-8,
                 };
-                w[i] -= self.sign * LR * m / below;
+                *w -= self.sign * LR * m / below;
             }
         }
         w

@@ -92,16 +92,22 @@ pub fn check() {
     cmp("dh0", &yours.dh0, &tape.dh0);
 
     // The first thing that is wrong, with what it may be.
-    states(
-        "dhs",
-        &yours.dhs,
-        &tape.dhs,
-        &dropped.dhs,
-        "dhnext is missing: h_t acts on step t + 1 too",
-    );
-    let without_slope = "the factor 1 − h² is missing";
-    states("das", &yours.das, &tape.das, &yours.dhs, without_slope);
-    states("dxs", &yours.dxs, &tape.dxs, &dropped.dxs, "dhnext is missing");
+    for (name, list, right) in [
+        ("dhs", &yours.dhs, &tape.dhs),
+        ("das", &yours.das, &tape.das),
+        ("dxs", &yours.dxs, &tape.dxs),
+    ] {
+        let reversed = list.iter().zip(right.iter().rev()).all(|(a, b)| same(a, b));
+        assert!(!reversed, "{name} is in reverse order: the first entry has to be that of step 0");
+    }
+    let carry = "dhnext is missing: h_t acts on step t + 1 too";
+    for t in (0..T).rev() {
+        let dropped = Some((&dropped.dhs[t], carry));
+        let without_slope = Some((&yours.dhs[t], "the factor 1 − h² is missing"));
+        first_wrong(&format!("dhs[{t}]"), &yours.dhs[t], &tape.dhs[t], dropped);
+        first_wrong(&format!("das[{t}]"), &yours.das[t], &tape.das[t], without_slope);
+        first_wrong(&format!("dxs[{t}]"), &yours.dxs[t], &tape.dxs[t], None);
+    }
 
     let steps: Vec<_> = (0..T).map(|t| yours.das[t].t().matmul(&forward.hs[t])).collect();
     let next: Vec<_> = (0..T).map(|t| yours.das[t].t().matmul(&forward.hs[t + 1])).collect();
@@ -130,23 +136,24 @@ pub fn check() {
         .verify();
 }
 
-/// The first entry, from the last step on, that differs from the tape's; `mistake` gives `suspects`.
-fn states(
+fn same(a: &Tensor<f64>, b: &Tensor<f64>) -> bool {
+    a.shape() == b.shape() && a.data().iter().zip(b.data()).all(|(a, b)| (a - b).abs() < 1e-9)
+}
+
+/// Panics if an intermediate is wrong, with the mistake if it is what that mistake gives.
+fn first_wrong(
     name: &str,
-    yours: &[Tensor<f64>],
-    tape: &[Tensor<f64>],
-    suspects: &[Tensor<f64>],
-    mistake: &str,
+    yours: &Tensor<f64>,
+    right: &Tensor<f64>,
+    suspect: Option<(&Tensor<f64>, &str)>,
 ) {
-    let same = |a: &Tensor<f64>, b: &Tensor<f64>| {
-        a.shape() == b.shape() && a.data().iter().zip(b.data()).all(|(a, b)| (a - b).abs() < 1e-9)
-    };
-    let reversed = yours.iter().zip(tape.iter().rev()).all(|(a, b)| same(a, b));
-    for t in (0..T).rev().filter(|&t| !same(&yours[t], &tape[t])) {
-        let [is, wanted] = [yours[t].shape(), tape[t].shape()];
-        assert!(is == wanted, "{name}[{t}] has shape {is:?}, it should have {wanted:?}");
-        assert!(!reversed, "{name} is in reverse order: the first entry has to be that of step 0");
-        assert!(!same(&yours[t], &suspects[t]), "{name}[{t}]: {mistake}");
-        panic!("{name}[{t}] is the first that is wrong on the way back; those before it are right");
+    if same(yours, right) {
+        return;
     }
+    let [is, wanted] = [yours.shape(), right.shape()];
+    assert!(is == wanted, "{name} has shape {is:?}, it should have {wanted:?}");
+    if let Some((wrong, mistake)) = suspect {
+        assert!(!same(yours, wrong), "{name}: {mistake}");
+    }
+    panic!("{name} is the first that is wrong on the way back; those of later steps are right");
 }

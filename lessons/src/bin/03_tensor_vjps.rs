@@ -61,7 +61,7 @@ fn lesson(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// 1. One row is added to every row of a table: what comes back to it?
+/// Section 1. One row is added to every row of a table: what comes back to it?
 fn copies() -> Result<()> {
     // ANCHOR: copies
     let x = Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]); // [2, 3]
@@ -104,7 +104,7 @@ fn sum_to(dy: &Tensor<f64>, shape: &[usize]) -> Tensor<f64> {
 }
 // ANCHOR_END: sum_to
 
-/// 2. Which axes are summed can be read from two shapes.
+/// Section 2. Which axes are summed can be read from two shapes.
 fn shapes() -> Result<()> {
     let dy = Tensor::from([[0.5, -1.0, 2.0], [1.5, 3.0, -4.0]]);
     println!("\n2. the same dL/dy [2, 3], for a b of every shape that fits");
@@ -121,7 +121,7 @@ fn shapes() -> Result<()> {
     Ok(())
 }
 
-/// 3. Y = A B: the gradients of both factors, with numbers that can be checked by hand. Returns the number of
+/// Section 3. Y = A B: the gradients of both factors, with numbers that can be checked by hand. Returns the number of
 /// entries of the Jacobian of Y in A, and of those that are 0.
 fn product(figure: &Path) -> Result<[usize; 2]> {
     let a = Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]); // [2, 3]
@@ -165,7 +165,7 @@ struct Fit {
     loss: f64,
 }
 
-/// 4. The broadcast that nobody wanted: predictions [8, 1] minus targets [8].
+/// Section 4. The broadcast that nobody wanted: predictions `[8, 1]` minus targets `[8]`.
 fn unwanted() -> Result<[Fit; 2]> {
     let x = Tensor::from_fn(&[8, 1], |i| i as f64 / 2.0);
     let column = x.map(|x| 2.0 * x - 1.0); // [8, 1]
@@ -209,7 +209,7 @@ struct Checked {
     worst: Spread,
 }
 
-/// 5. Every op of the crate, at random shapes, against central differences.
+/// Section 5. Every op of the crate, at random shapes, against central differences.
 fn every_derivative(seeds: [u64; 3]) -> Result<Checked> {
     const CASES: u64 = 40;
     let ops = every_op();
@@ -319,7 +319,7 @@ const INPUTS: usize = 3;
 const UNITS: usize = 6;
 const CLASSES: usize = 4;
 
-/// 6. The same network on the engine that knows no shapes at all.
+/// Section 6. The same network on the engine that knows no shapes at all.
 fn two_engines(seeds: [u64; 3]) -> Result<Engines> {
     let (mut nodes, mut parameters) = ((0, 0), 0);
     let errors = seeds.map(|seed| {

@@ -311,7 +311,7 @@ struct Slopes {
     differences: Spread,
 }
 
-/// 1. What one direction costs, and how exact it is.
+/// Section 1. What one direction costs, and how exact it is.
 fn one_direction(seeds: [u64; 3]) -> Result<Slopes> {
     let mut parameters = 0;
     let errors = seeds.map(|seed| {
@@ -409,7 +409,7 @@ fn median_rate(found: &[Found; 3], kind: usize, bug: usize, k: usize) -> f64 {
     Spread::of(found.each_ref().map(|f| f.rates[kind][bug][k - 1])).median
 }
 
-/// 2. Twelve bugs, one projection each; and 3. more projections. Returns how many one normal direction finds.
+/// Section 2. Twelve bugs, one projection each; and 3. more projections. Returns how many one normal direction finds.
 fn report(found: &[Found; 3], figure: &Path) -> Result<Spread> {
     let rate = |kind, bug, k| median_rate(found, kind, bug, k);
     println!("\n2. how often one check finds a bug (median of three seeds)");
@@ -464,7 +464,7 @@ fn smoothing_size(found: &[Found; 3]) -> Spread {
     Spread::of(found.each_ref().map(|f| f.wrong[11].1))
 }
 
-/// 4. What a loose tolerance lets through, foretold and counted.
+/// Section 4. What a loose tolerance lets through, foretold and counted.
 fn tolerance(found: &[Found; 3]) -> [(f64, Spread); 4] {
     println!("\n4. bug 12 along one normal direction, by the tolerance");
     println!("   its error is {:.1e} of the gradient", smoothing_size(found).median);
@@ -492,7 +492,7 @@ fn within(t: f64) -> f64 {
     2.0 * dz * heights.sum::<f64>() / std::f64::consts::TAU.sqrt()
 }
 
-/// 5. A check sees only what the sample does.
+/// Section 5. A check sees only what the sample does.
 fn sample(seeds: [u64; 3]) -> Result<[Spread; 2]> {
     let count = |distinct: bool| {
         Spread::of(seeds.map(|seed| {
@@ -525,7 +525,7 @@ struct Alarms {
     largest: Spread,
 }
 
-/// 6. A thousand right gradients, each at a point of its own.
+/// Section 6. A thousand right gradients, each at a point of its own.
 fn alarms(seeds: [u64; 3]) -> Result<Alarms> {
     let runs = seeds.map(|seed| {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -559,7 +559,7 @@ fn alarms(seeds: [u64; 3]) -> Result<Alarms> {
     Ok(Alarms { by_slope: at_8[1], largest })
 }
 
-/// 7. A model a hundred times as large, for the same two evaluations.
+/// Section 7. A model a hundred times as large, for the same two evaluations.
 fn large(seeds: [u64; 3]) -> Result<(usize, Spread)> {
     let mut parameters = 0;
     let found = Spread::of(seeds.map(|seed| {

@@ -175,6 +175,9 @@ struct Log {
     ratio: Vec<f64>,
 }
 
+/// One of the lists of a log.
+type OfLog = fn(&Log) -> &[f64];
+
 // ANCHOR: train
 /// Trains, and writes down at each step the loss, the length of the gradient, and how far the weights
 /// moved as a part of their length.
@@ -299,7 +302,7 @@ fn lesson(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// 1. The loss before anything is learned: ln K, and what it is with a last layer that starts smaller or larger.
+/// Section 1. The loss before anything is learned: ln K, and what it is with a last layer that starts smaller or larger.
 fn at_step_0(problems: &[[Problem; 3]; 2]) -> Result<[[Spread; 4]; 2]> {
     println!("1. the loss at step 0, median of three seeds (spread), with the last");
     println!("   layer as it is usually drawn, times 0.1, 1 and 10");
@@ -331,7 +334,7 @@ fn at_step_0(problems: &[[Problem; 3]; 2]) -> Result<[[Spread; 4]; 2]> {
 /// Steps taken, loss after them, and accuracy on held-out points.
 type Memory = (Spread, Spread, Spread);
 
-/// 2. Sixteen points learned by heart: with their classes, with classes of other points, and from weights that are
+/// Section 2. Sixteen points learned by heart: with their classes, with classes of other points, and from weights that are
 /// all 0.
 fn by_heart(problems: &[Problem; 3]) -> Result<[Memory; 3]> {
     const MOST: usize = 2000;
@@ -377,7 +380,7 @@ fn by_heart(problems: &[Problem; 3]) -> Result<[Memory; 3]> {
     Ok([real, shuffled, zero])
 }
 
-/// 3. The largest change of a weight in the first step, by SGD and by Adam, when the loss is scaled.
+/// Section 3. The largest change of a weight in the first step, by SGD and by Adam, when the loss is scaled.
 fn first_step(problems: &[Problem; 3]) -> Result<[[f64; 2]; 3]> {
     let problem = &problems[0];
     let all: Vec<usize> = (0..TRAIN).collect();
@@ -415,7 +418,7 @@ fn uncorrected() -> [(i32, f64); 4] {
     })
 }
 
-/// 4. Both sets, by Adam: accuracy on points that were not seen.
+/// Section 4. Both sets, by Adam: accuracy on points that were not seen.
 fn both_sets(moons: &[Problem; 3], spirals: &[Problem; 3], figure: &Path) -> Result<[Spread; 2]> {
     println!("\n4. held-out accuracy after {STEPS} steps of Adam at {ADAM}");
     let mut models = Vec::new();
@@ -439,7 +442,7 @@ fn both_sets(moons: &[Problem; 3], spirals: &[Problem; 3], figure: &Path) -> Res
     Ok([found[0], found[1]])
 }
 
-/// 5. What to look at while a network learns: four runs, and three curves of those that settle. Returns for each run the median over its steps
+/// Section 5. What to look at while a network learns: four runs, and three curves of those that settle. Returns for each run the median over its steps
 /// of the update's length as a part of the weights'.
 fn three_curves(problem: &Problem, folder: &Path) -> Result<[f64; 4]> {
     let runs = [
@@ -448,12 +451,12 @@ fn three_curves(problem: &Problem, folder: &Path) -> Result<[f64; 4]> {
         ("SGD 0.01".to_owned(), problem.trained(Sgd::new(0.01, 0.0))?.1),
         ("SGD 3".to_owned(), problem.trained(Sgd::new(3.0, 0.0))?.1),
     ];
-    let curve: [(&str, &str, &str, fn(&Log) -> &[f64]); 3] = [
+    let curves: [(&str, &str, &str, OfLog); 3] = [
         ("loss", "The loss of a batch", "nats", |log| &log.loss),
         ("gradient", "The length of the gradient", "‖g‖", |log| &log.gradient),
         ("ratio", "How far one step moves the weights", "‖Δw‖ / ‖w‖", |log| &log.ratio),
     ];
-    for (file, title, unit, of) in curve {
+    for (file, title, unit, of) in curves {
         let mut chart = LineChart::new(title, "step", unit);
         chart.log_y = true;
         for (name, log) in &runs[..3] {
@@ -503,7 +506,7 @@ fn shown(accuracy: &Spread) -> String {
 const SGD_RATES: [f64; 6] = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0];
 const ADAM_RATES: [f64; 6] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3];
 
-/// 6. The same run at six learning rates each.
+/// Section 6. The same run at six learning rates each.
 fn learning_rates(problems: &[Problem; 3]) -> Result<[[Spread; 6]; 2]> {
     let bar = lessons::progress::bar(12);
     let mut found = [[Spread::of([0.0; 3]); 6]; 2];

@@ -11,7 +11,7 @@ use clap::Parser;
 use lessons::figure::{Anchor, Drawing};
 use lessons::options::Options;
 use lessons::plot::{INK, LineChart, SERIES, Series};
-use lessons::report::{result, run};
+use lessons::report::{power_of_ten_above, result, run};
 use lessons::seeds::Spread;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -43,6 +43,7 @@ struct Weights {
 }
 // ANCHOR_END: weights
 
+#[expect(clippy::needless_range_loop, reason = "the loops read as the formula does")]
 // ANCHOR: step
 /// One step: h′ = tanh(W_ih x + b_ih + W_hh h + b_hh).
 fn step(weights: &Weights, x: &[f64; V], h: &[f64; H]) -> [f64; H] {
@@ -237,11 +238,6 @@ fn distances(weights: &Weights, word: &str, start: [f64; H]) -> Vec<f64> {
 
 fn norm(x: &[f64; H]) -> f64 {
     x.iter().map(|x| x * x).sum::<f64>().sqrt()
-}
-
-/// The next power of ten: the size of a small number, without its digits.
-fn power_of_ten_above(x: f64) -> String {
-    format!("1e{}", x.log10().floor() as i32 + 1)
 }
 
 fn numbers(h: &[f64]) -> String {

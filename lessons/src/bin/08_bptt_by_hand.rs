@@ -153,7 +153,7 @@ fn on_tape(problem: &Problem) -> Weights {
 /// The same gradient without any backward pass, by differences. With four points in place of two the
 /// error falls with the fourth power of the step, so that a larger one will do.
 fn numeric(problem: &Problem) -> Weights {
-    const STEP: f64 = 1e-3;
+    const STEP: f64 = 2e-4;
     let slopes = |which: usize| {
         let moved = |i: usize, by: f64| {
             let mut weights = problem.weights.clone();

@@ -265,6 +265,9 @@ fn curve(name: &str, losses: &[f64]) -> Series {
     Series::new(name, losses.chunks(MEAN_OF).enumerate().map(mean).collect())
 }
 
+/// A model, and its loss at each step of the training.
+type Trained<C> = (LanguageModel<C, Tensor<f32>>, Vec<f64>);
+
 // ANCHOR: train
 /// The loop, the same for every shape: examples, a loss where there are answers, a step.
 fn train<C: Cell>(
@@ -272,7 +275,7 @@ fn train<C: Cell>(
     lengths: Range<usize>,
     seed: u64,
     bar: &ProgressBar,
-) -> Result<(LanguageModel<C, Tensor<f32>>, Vec<f64>)> {
+) -> Result<Trained<C>> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut model = LanguageModel::<C>::init::<f32>(V, None, H, &mut rng);
     let mut adam = Adam::new(1e-2);

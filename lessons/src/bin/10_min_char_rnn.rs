@@ -1,4 +1,4 @@
-//! Lesson 10. Can 100 lines write English?      cargo lesson 10_min_char_rnn   (60 s)
+//! Lesson 10. Can 100 lines write English?      cargo lesson 10_min_char_rnn   (30 s)
 //!
 //! A recurrent network reads a text one character at a time and learns to say which comes next.
 //! It knows nothing of words when it starts.
@@ -243,7 +243,7 @@ where
         }
         let stop = interrupted.load(Ordering::Relaxed);
         if let Some(path) = &args.checkpoint
-            && (stop || run.done % args.every == 0 || run.done == args.steps)
+            && (stop || run.done.is_multiple_of(args.every) || run.done == args.steps)
         {
             run.save(path, &vocabulary, &options)?;
         }

@@ -10,7 +10,6 @@ pub(super) const LANES: usize = 16;
 ///
 /// All rows have one length. What is left of it behind the last whole vector is filled up, so that a unit gets the same
 /// instructions, and the same bytes, wherever it stands.
-#[expect(clippy::needless_range_loop, reason = "several arrays go side by side")]
 #[inline(always)]
 pub(crate) fn each_unit<E: Element, const R: usize, const W: usize>(
     read: [&[E]; R],
@@ -87,7 +86,6 @@ fn copy_if<E: Copy, const N: usize>(from: &[E], to: &mut [E], at: usize) -> usiz
 }
 
 /// The parts of a row that has one number of each kind for each unit, kind after kind.
-#[expect(clippy::needless_range_loop, reason = "an iterator may stay a function of its own")]
 #[inline(always)]
 pub(crate) fn parts<E, const N: usize>(row: &[E]) -> [&[E]; N] {
     let units = row.len() / N;
