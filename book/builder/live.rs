@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
@@ -61,20 +61,17 @@ impl Live {
         }
     }
 
-    /// Makes the module anew, from this WebAssembly or, without any, by building it. Returns its size in bytes.
+    /// Makes the module anew and returns the size of its WebAssembly in bytes.
     ///
     /// # Errors
     ///
-    /// If the compiler has no target for it, the build fails, or the file cannot be written.
-    pub fn make(&self, wasm: Option<&Path>) -> anyhow::Result<usize> {
+    /// If no compiler builds for the browser, the build fails, or the file cannot be written.
+    pub fn make(&self) -> anyhow::Result<usize> {
+        let wasm = self.compile()?;
+        // After the build, which may have written Cargo.lock.
         let hash = sources(&self.root)?;
-        let wasm = match wasm {
-            Some(wasm) => wasm.to_owned(),
-            None => self.compile()?,
-        };
         let bytes =
             fs::read(&wasm).with_context(|| format!("{} cannot be read", wasm.display()))?;
-        ensure!(bytes.starts_with(b"\0asm"), "{} is no WebAssembly", wasm.display());
         let module = format!(
             "// WebAssembly made by `cargo book widgets`.\n{HASH}{hash}\nbookWidgets(\"{}\");\n",
             STANDARD.encode(&bytes)
@@ -84,24 +81,63 @@ impl Live {
         Ok(bytes.len())
     }
 
-    /// Builds the crate for the browser with the reader's own toolchain.
+    /// Builds the crate for the browser.
     fn compile(&self) -> anyhow::Result<PathBuf> {
-        let folder = Path::new("target/wasm");
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let built = Command::new(cargo)
+        let folder = self.root.join("target/wasm");
+        let (mut cargo, options) = compiler()?;
+        let built = cargo
             .current_dir(&self.root)
             .args(["rustc", "--package", "widgets", "--lib", "--crate-type", "cdylib"])
-            .args(["--profile", "wasm", "--target", TARGET, "--target-dir"])
-            .arg(folder)
+            .args(["--profile", "wasm", "--target", TARGET])
+            .arg("--target-dir")
+            .arg(&folder)
+            .args(options)
             .status()
             .context("cargo does not start")?;
-        if !built.success() {
-            bail!(
-                "the widgets are not built; if the target is what is missing: rustup target add {TARGET}"
-            );
-        }
-        Ok(self.root.join(folder).join(TARGET).join("wasm/widgets.wasm"))
+        ensure!(built.success(), "the widgets are not built for {TARGET}");
+        Ok(folder.join(TARGET).join("wasm/widgets.wasm"))
     }
+}
+
+/// A cargo that can build for the browser, and what it has to be told: the reader's own, if `rustup` has the target;
+/// else Debian's, which builds the standard library from its sources.
+fn compiler() -> anyhow::Result<(Command, &'static [&'static str])> {
+    let libraries = said("rustc", &["--print", "target-libdir", "--target", TARGET]);
+    let has_core = |folder: PathBuf| {
+        let mut files = fs::read_dir(folder).into_iter().flatten().flatten();
+        files.any(|file| file.file_name().to_string_lossy().starts_with("libcore-"))
+    };
+    if libraries.is_some_and(has_core) {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        return Ok((Command::new(cargo), &[]));
+    }
+
+    let sources = said("/usr/bin/rustc", &["--print", "sysroot"])
+        .map(|folder| folder.join("lib/rustlib/src/rust/library"));
+    ensure!(
+        sources.is_some_and(|folder| folder.is_dir()),
+        "no compiler here builds for the browser: `rustup target add {TARGET}`, or install Debian's packages \
+         rustc-web, cargo-web and rust-web-src"
+    );
+    let mut cargo = Command::new("/usr/bin/cargo");
+    // -Zbuild-std is allowed to the compiler that the sources belong to, and no other setting is unstable.
+    cargo.env("RUSTC", "/usr/bin/rustc").env("RUSTC_BOOTSTRAP", "1").env_remove("RUSTUP_TOOLCHAIN");
+    // Debian's compiler brings no linker for this target; rustup's does.
+    let folders = said("rustc", &["--print", "sysroot"])
+        .and_then(|folder| fs::read_dir(folder.join("lib/rustlib")).ok());
+    let linkers =
+        folders.into_iter().flatten().flatten().map(|host| host.path().join("bin/rust-lld"));
+    if let Some(linker) = linkers.into_iter().find(|linker| linker.is_file()) {
+        cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
+    }
+    Ok((cargo, &["-Zbuild-std=std,panic_abort"]))
+}
+
+/// What a compiler answers, as a path; nothing if it is not there or does not know.
+fn said(rustc: &str, arguments: &[&str]) -> Option<PathBuf> {
+    let answer = Command::new(rustc).args(arguments).output().ok()?;
+    let path = String::from_utf8(answer.stdout).ok()?;
+    answer.status.success().then(|| PathBuf::from(path.trim()))
 }
 
 impl Widgets for Live {

@@ -1,6 +1,5 @@
 //! Builds the book, or builds and serves it: `cargo book`, `cargo book build`, `cargo book --help`.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -35,10 +34,7 @@ enum Task {
     Build,
 
     /// Make the live figures anew, after a change of what they compute with
-    Widgets {
-        /// The WebAssembly; by default it is built, which needs `rustup target add wasm32-unknown-unknown`
-        wasm: Option<PathBuf>,
-    },
+    Widgets,
 }
 
 fn main() -> ExitCode {
@@ -59,8 +55,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let folders = Folders::of_this_workspace();
     let widgets = Live::new(&folders.root);
     match command {
-        Some(Task::Widgets { wasm }) => {
-            let size = widgets.make(wasm.as_deref())?;
+        Some(Task::Widgets) => {
+            let size = widgets.make()?;
             println!("the live figures are {} KB of WebAssembly", size.div_ceil(1000));
             return Ok(());
         }

@@ -239,6 +239,7 @@ fn axe_finds_nothing() {
             let classes = browser.run("return document.documentElement.className");
             assert!(classes.as_str().is_some_and(|classes| classes.contains(theme)), "{classes}");
             browser.run("document.querySelectorAll('details').forEach(d => d.open = true)");
+            browser.wake();
             browser.run(&axe);
             let found = browser.run_async(
                 "const found = await axe.run(document, { preload: false, resultTypes: ['violations'] }); \

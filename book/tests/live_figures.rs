@@ -2,12 +2,17 @@
 
 use book::{Live, Still, Widgets};
 use serde_json::{Value, json};
-use widgets::{ALL, Control, Widget};
+use widgets::{ALL, Control, Picture, Widget};
 
 use crate::browser::Browser;
 use crate::in_browser::{TELEPHONE, TOO_WIDE, WIDE, file};
-use crate::scratch_book::ScratchBook;
+use crate::scratch_book::{ScratchBook, book_folder};
 use crate::serving::serve;
+
+// Keys, as WebDriver writes them.
+const BACKSPACE: &str = "\u{E003}";
+const END: &str = "\u{E010}";
+const RIGHT: &str = "\u{E014}";
 
 fn live() -> Live {
     Live::new(&book::Folders::of_this_workspace().root)
@@ -28,9 +33,7 @@ fn from_files_and_server(width: u32, test: impl Fn(&Browser) + Sync) {
     let book = book_of_all(&live());
     let check = |address: &str| {
         browser.goto(address);
-        for widget in ALL {
-            wake(&browser, widget);
-        }
+        browser.wake();
         test(&browser);
         assert_eq!(browser.complaints(), [] as [&str; 0], "at {address}");
     };
@@ -42,33 +45,21 @@ fn figure(widget: &dyn Widget) -> String {
     format!("document.querySelector('[data-widget={}]')", widget.name())
 }
 
-/// Scrolls to a widget and waits until it is live.
-fn wake(browser: &Browser, widget: &dyn Widget) {
-    let figure = figure(widget);
-    browser.run(&format!("{figure}.scrollIntoView()"));
-    browser.until(&format!("return {figure}.dataset.state === 'live'"));
-}
-
-/// Asserts that the page shows the picture that the native code draws for these values, with its readings.
+/// Waits until the page shows the picture that the native code draws for these values, with its readings.
 #[track_caller]
 fn shows(browser: &Browser, widget: &dyn Widget, texts: &[&str]) {
-    let native = widgets::draw(widget, texts);
-    let figure = figure(widget);
-    // Through the browser's own writing of SVG, which has no short tags.
-    let differs = browser.run(&format!(
+    let Picture { svg, readings } = widgets::draw(widget, texts);
+    // Through the browser's own writing of SVG, which has no short tags. A toggle has no reading beside it.
+    browser.until(&format!(
         "const native = document.createElement('div'); native.innerHTML = {}; \
-         const live = {figure}.querySelector('.view').innerHTML; \
-         return live === native.innerHTML ? '' : live + ' and not ' + native.innerHTML",
-        json!(native.svg)
+         const figure = {}; const readings = [...figure.querySelectorAll('[data-control]')].map(input => \
+             figure.querySelector(`output[for=\"${{input.id}}\"]`)?.textContent); \
+         return figure.querySelector('.view').innerHTML === native.innerHTML \
+             && {}.every((reading, i) => (readings[i] ?? reading) === reading)",
+        json!(svg),
+        figure(widget),
+        json!(readings)
     ));
-    assert_eq!(differs, "", "{} at {texts:?}", widget.name());
-    let readings = browser.run(&format!(
-        "return [...{figure}.querySelectorAll('[data-control]')].map(input => \
-             {figure}.querySelector(`output[for=\"${{input.id}}\"]`)?.textContent ?? null)"
-    ));
-    for (reading, native) in readings.as_array().expect("a list").iter().zip(native.readings) {
-        assert!(reading.is_null() || *reading == json!(native), "{reading} and not {native}");
-    }
 }
 
 /// What the controls hold, as the page would say it.
@@ -115,6 +106,18 @@ fn a_change_of_a_source_leaves_the_pictures_still() {
 }
 
 #[test]
+fn every_widget_is_in_a_chapter() {
+    let chapters = std::fs::read_dir(book_folder().join("chapters")).expect("chapters");
+    let files = chapters.map(|entry| entry.expect("it can be listed").path());
+    let texts: Vec<String> = files.filter_map(|file| std::fs::read_to_string(file).ok()).collect();
+    for widget in ALL {
+        let directive = format!("{{{{#widget {}}}}}", widget.name());
+        let count = texts.iter().filter(|text| text.contains(&directive)).count();
+        assert_eq!(count, 1, "chapters that hold {directive}");
+    }
+}
+
+#[test]
 fn every_widget_draws_in_the_page_what_the_native_code_draws() {
     from_files_and_server(WIDE, |browser| {
         for widget in ALL {
@@ -157,18 +160,13 @@ fn arrow_keys_and_buttons_move_a_slider_and_turn_no_page() {
                 let input = format!("#{}-{i}", widget.name());
                 match *control {
                     Control::Slider { step, value, .. } => {
-                        browser.keys(&input, "\u{E014}"); // right
+                        browser.keys(&input, RIGHT);
                         held[i] = (value + step).to_string();
                         shows(browser, widget, &texts(&held));
-                        browser.click(&format!("[data-for={}-{i}][data-by='-1']", widget.name()));
-                        shows(browser, widget, &[]);
-                        // The button has the focus now, and an arrow on it turns no page.
                         let button = format!("[data-for={}-{i}][data-by='-1']", widget.name());
-                        browser.run(&format!("document.querySelector({}).focus()", json!(button)));
-                        browser.run(
-                            "document.activeElement.dispatchEvent(new KeyboardEvent('keydown', \
-                             { key: 'ArrowRight', bubbles: true }))",
-                        );
+                        browser.click(&button);
+                        shows(browser, widget, &[]);
+                        browser.keys(&button, RIGHT); // does nothing there
                     }
                     Control::Toggle { on, .. } => {
                         browser.keys(&input, " ");
@@ -178,10 +176,10 @@ fn arrow_keys_and_buttons_move_a_slider_and_turn_no_page() {
                     }
                     Control::Word { value, longest, letters, .. } => {
                         let letter = letters.chars().next().expect("a letter");
-                        browser.keys(&input, &format!("\u{E010}{letter}")); // end
+                        browser.keys(&input, &format!("{END}{letter}"));
                         held[i] = format!("{value}{letter}").chars().take(longest).collect();
                         shows(browser, widget, &texts(&held));
-                        browser.keys(&input, "\u{E003}"); // backspace
+                        browser.keys(&input, BACKSPACE);
                     }
                 }
                 shows(browser, widget, &[]);
@@ -258,7 +256,10 @@ fn without_the_module_and_on_paper_the_still_picture_stays() {
     for widget in ALL {
         shows(&browser, widget, &[]);
     }
-    let state = browser.run(&format!("return {first}.dataset.state ?? null"));
-    assert_eq!(state, Value::Null, "on paper nothing is live");
+    let asked = browser.run_async(&format!(
+        "{first}.scrollIntoView(); for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame); \
+         return document.querySelector('script[src*=\"widgets.wasm.js\"]')"
+    ));
+    assert_eq!(asked, Value::Null, "on paper nothing is live");
     assert_eq!(browser.complaints(), [] as [&str; 0]);
 }

@@ -10,11 +10,7 @@ use ureq::Agent;
 use crate::scratch_book::ScratchBook;
 
 /// Serves the scratch book while `f` runs, and returns how often it was built.
-fn while_served(
-    book: &ScratchBook,
-    widgets: &dyn Widgets,
-    f: impl FnOnce(&str) + Send,
-) -> usize {
+fn while_served(book: &ScratchBook, widgets: &dyn Widgets, f: impl FnOnce(&str) + Send) -> usize {
     let mut builds = 0;
     let mut count = |_: &Result<(), Mistakes>| builds += 1;
     let serving = Serving::start(&book.folders(), widgets, "localhost", 0, &mut count)
