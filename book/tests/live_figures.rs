@@ -32,6 +32,7 @@ fn from_files_and_server(width: u32, test: impl Fn(&Browser) + Sync) {
     let Some(browser) = Browser::open(width) else { return };
     let book = book_of_all(&live());
     let check = |address: &str| {
+        assert_eq!(live().asleep(), None);
         browser.goto(address);
         browser.wake();
         test(&browser);
@@ -114,6 +115,24 @@ fn every_widget_is_in_a_chapter() {
         let directive = format!("{{{{#widget {}}}}}", widget.name());
         let count = texts.iter().filter(|text| text.contains(&directive)).count();
         assert_eq!(count, 1, "chapters that hold {directive}");
+    }
+}
+
+#[test]
+fn the_words_are_read_by_the_network_of_chapter_7() {
+    let printed = include_str!("../../lessons/expected/07_rnn_forward/output.txt");
+    let result = |key: &str| {
+        let line = printed.lines().find_map(|line| line.strip_prefix(&format!("RESULT {key}=")));
+        line.expect("the lesson prints it")
+    };
+    let widget = widgets::named("hidden_state").expect("there is one");
+    let svg = widgets::draw(widget, &["hello", "olleh"]).svg;
+    let state: Vec<&str> = result("h_5").split_whitespace().collect();
+    for says in [
+        format!("After \u{201C}hello\u{201D} the state is {}.", state.join(", ")),
+        format!("They are {} apart.", result("distance_hello_olleh")),
+    ] {
+        assert!(svg.contains(&says), "{says} {svg}");
     }
 }
 

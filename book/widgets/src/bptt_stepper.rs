@@ -19,6 +19,8 @@ pub(crate) struct BpttStepper;
 
 const T: usize = 4;
 const XS: [f64; T] = [0.5, -0.3, 0.2, 0.4];
+/// The state at first: not zero, so that the first step too has a share in the gradient of w_hh.
+const START: f64 = 0.5;
 
 /// What one step back found.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,7 +48,7 @@ fn cell(w_hh: f64) -> Vanilla<Tensor<f64>> {
 
 fn forward(cell: &Vanilla<Tensor<f64>>) -> Trace<Vanilla, f64> {
     let xs = Seq::time_major(Tensor::new(&[T, 1, 1], XS.to_vec()));
-    unroll::<Vanilla, f64>(cell, &xs, &Vanilla::zero_state(cell, 1))
+    unroll::<Vanilla, f64>(cell, &xs, &Hidden { h: one(START) })
 }
 
 /// ∂ℓ_t/∂h_t: 1 at every step, or at the last only.
@@ -133,6 +135,8 @@ impl Widget for BpttStepper {
         for (name, y) in rows {
             svg.text([4.0, y], Anchor::Start, QUIET, name);
         }
+        svg.text([4.0, 40.0], Anchor::Start, QUIET, &format!("from {START}"));
+        svg.arrow([62.0, 58.0], [column(0) - 32.0, 58.0], BLUE);
         let mut sum = 0.0;
         for t in 0..T {
             let x = column(t);
@@ -178,7 +182,11 @@ impl Widget for BpttStepper {
         let verdict = match (taken == T, carry) {
             (false, _) => String::new(),
             (true, true) => "All of it is there.".to_owned(),
-            (true, false) => format!("Without dhnext {} of it is missing.", number(whole - sum)),
+            // The difference of the two numbers as they stand there.
+            (true, false) => {
+                let [whole, sum] = [whole, sum].map(|x| (1e3 * x).round() / 1e3);
+                format!("Without dhnext {} of it is missing.", number(whole - sum))
+            }
         };
         svg.text([4.0, 368.0], Anchor::Start, if carry { BLUE } else { ORANGE }, &verdict);
 
@@ -186,7 +194,7 @@ impl Widget for BpttStepper {
         let losses =
             if last_only { "a loss at the last step only" } else { "a loss at every step" };
         let says = format!(
-            "Backpropagation through {T} steps {how} dhnext, with {losses} and a recurrent weight of {}: after {taken} steps \
+            "Backpropagation through {T} steps from a state of {START}, {how} dhnext, with {losses} and a recurrent weight of {}: after {taken} steps \
              back the shares in its gradient add up to {}; the whole gradient is {}. {verdict}",
             number(w_hh),
             number(sum),
