@@ -89,8 +89,8 @@ impl Widget for BpttStepper {
 
     fn caption(&self) -> &'static str {
         "One unit over four steps, the loop of this chapter held still after each of its steps. dh is the gradient of the \
-         whole loss in the state, the sum of its own loss and of dhnext; share is what the step adds to the gradient of the \
-         recurrent weight."
+         whole loss in the state: that of the step's own loss and dhnext, added. The share is what the step adds to the \
+         gradient of the recurrent weight."
     }
 
     fn controls(&self) -> Vec<Control> {

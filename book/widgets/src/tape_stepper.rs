@@ -7,7 +7,7 @@
 //! Three of the nodes are used twice. The tape is that of the scalar engine; the walk is its loop, held still after each
 //! node.
 
-use autograd::scalar::{Node, Op, Tape};
+use autograd::scalar::{Node, Op, Tape, Var};
 
 use crate::control::{Control, Values, switch};
 use crate::svg::{Anchor, BLUE, GRID, INK, ORANGE, QUIET, Svg};
@@ -24,15 +24,19 @@ const FIRST: usize = 2;
 /// Steps: one for each node on the way forward, one that gives L its 1, one for each node that hands on.
 const STEPS: usize = COUNT + 1 + (COUNT - FIRST);
 
-/// The nodes of the tape, for these leaves.
-fn nodes(a: f64, b: f64) -> Vec<Node> {
-    let tape = Tape::new();
+/// Records the nodes, for these leaves.
+fn record(tape: &Tape, a: f64, b: f64) -> [Var<'_>; COUNT] {
     let (a, b) = (tape.var(a), tape.var(b));
     let c = a + b;
     let d = a * b;
     let e = c + d;
     let f = e.relu();
-    let _ = c * f;
+    [a, b, c, d, e, f, c * f]
+}
+
+fn nodes(a: f64, b: f64) -> Vec<Node> {
+    let tape = Tape::new();
+    record(&tape, a, b);
     tape.nodes()
 }
 
@@ -211,14 +215,9 @@ mod tests {
     /// What the engine's own loop finds for the same formula.
     fn by_the_engine(a: f64, b: f64) -> Vec<f64> {
         let tape = Tape::new();
-        let (a, b) = (tape.var(a), tape.var(b));
-        let c = a + b;
-        let d = a * b;
-        let e = c + d;
-        let f = e.relu();
-        let l = c * f;
-        let grads = tape.backward(l);
-        [a, b, c, d, e, f, l].map(|var| grads.of(var)).to_vec()
+        let vars = record(&tape, a, b);
+        let grads = tape.backward(vars[COUNT - 1]);
+        vars.map(|var| grads.of(var)).to_vec()
     }
 
     #[test]
