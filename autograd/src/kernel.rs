@@ -19,6 +19,8 @@
 pub(crate) mod elementary;
 pub(crate) mod panels;
 pub(crate) mod packing;
+pub(crate) mod direct;
+pub(crate) mod row;
 mod transpose;
 pub(crate) mod sweep;
 
