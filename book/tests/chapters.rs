@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use book::{Folders, Mistakes, NoWidgets, Shown, anchors, build};
+use book::{Folders, Live, Mistakes, Shown, anchors, build};
 use lessons::catalog::LESSONS;
 use tempfile::TempDir;
 
@@ -16,7 +16,7 @@ static BOOK: LazyLock<(TempDir, Result<Shown, Mistakes>)> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let out = folder.path().join("book");
     let folders = Folders { out, ..Folders::of_this_workspace() };
-    let built = build(&folders, &NoWidgets);
+    let built = build(&folders, &Live::new(&folders.root));
     (folder, built)
 });
 
