@@ -1,11 +1,13 @@
 //! Matrix products.
 //!
 //! ```text
-//! one row, or one column times a row     plain loops: nothing is used twice
-//! small, or Aᵀ with few columns of B      the `matrixmultiply` crate
-//! others                                 B in panels, by the kernel of `kernel/panels.rs`
+//! one row                        the matrix as it is stored, by `kernel/row.rs`
+//! one column times a row         plain loops
+//! little work, B near            both as they are stored, by `kernel/direct.rs`
+//! small, or few columns of B     the `matrixmultiply` crate
+//! others                         B in panels, by the kernel of `kernel/panels.rs`
 //!
-//! K is cut into blocks of 256, the rows of C into blocks of at most 96:
+//! In panels K is cut into blocks of 256, the rows of C into blocks of at most 96:
 //!
 //! B      every block of K in panels of its own, all of B before the first product
 //! A      read where it lies; stored transposed, a block [96, 256] of it is copied as rows
@@ -13,8 +15,9 @@
 //! ```
 //!
 //! A block of A and a panel of B lie in the second cache (160 KiB of `f32`), and B comes from the third once for each
-//! block of rows. Which numbers are added in which order depends on K alone: a row of C has the same bytes whatever the
-//! number of rows and of threads. The rows of a large product are shared out among threads, if the feature `threads` is on.
+//! block of rows. Which numbers are added in which order depends on K alone there: a row of C has the same bytes whatever
+//! the number of rows. The rows of a large product are shared out among threads, if the feature `threads` is on; nothing
+//! depends on how many there are.
 //!
 //! matrixmultiply takes raw pointers: the lengths that make them valid are asserted here, at the one call.
 //! Products of [`Dual`](crate::Dual) and [`Complex`](crate::Complex) numbers split into products of their components.
@@ -38,7 +41,7 @@ use crate::threads::{PIECE, for_each_piece};
 
 /// Up to how many floating-point operations a product is left to matrixmultiply: those of 16 × 16 matrices, twice.
 const SMALL: usize = 4 * 16 * 16 * 16;
-/// Up to how many numbers B is multiplied as it is stored.
+/// Up to how many numbers B is multiplied as it is stored: 256 KiB of `f32`.
 const MOST_DIRECT: usize = 1 << 16;
 /// How much of K is summed at a time.
 const DEPTH: usize = 256;
@@ -47,6 +50,8 @@ const ROWS: usize = 96;
 const FEWEST_ROWS: usize = 48;
 /// How many numbers of B lie in panels at a time, unless one block of K has more.
 const MOST_PACKED: usize = 1 << 22;
+/// How many of them one thread copies at a time: some 0.1 ms of work.
+const PACKED_PIECE: usize = 1 << 20;
 /// The bytes of a line of the processor's cache, at whose start the panels begin.
 const LINE: usize = 64;
 
@@ -100,10 +105,12 @@ impl Factors {
         self.work() <= SMALL || narrow
     }
 
-    /// Whether the factors are multiplied as they are stored: copying them into panels would take a good part of the time.
+    /// Whether the factors are multiplied as they are stored, by one thread: copying them into panels would take a good
+    /// part of the time.
     fn is_direct(&self) -> bool {
         let columns = self.n >= Direct::<f32>::FEWEST && !self.b_transposed;
-        columns && self.k * self.n <= MOST_DIRECT && self.work() > SMALL
+        let work = self.work();
+        columns && self.k * self.n <= MOST_DIRECT && SMALL < work && work < PIECE
     }
 
     fn assert_lengths(&self, a: usize, b: usize, c: usize) {
@@ -151,9 +158,9 @@ macro_rules! real_product {
             if c.is_empty() {
                 return;
             }
-            if factors.is_direct() && !accumulate {
+            if factors.is_direct() {
                 let (sizes, a_transposed) = ([m, k, n], factors.a_transposed);
-                return kernel::run(Direct { sizes, a, a_transposed, b, c });
+                return kernel::run(Direct { sizes, a, a_transposed, b, c, accumulate });
             }
             if !factors.is_small() {
                 thread_local! {
@@ -261,10 +268,10 @@ fn in_panels<E: Real + Send + Sync, const P: usize>(
             });
         };
         with_room(panels, most.min(k - from) * width, |panels| {
-            let blocks = MOST_PACKED / 4 / (DEPTH * width);
-            for_each_piece(panels, blocks.max(1) * DEPTH * width, |piece, panels| {
+            let blocks = (PACKED_PIECE / (DEPTH * width)).max(1);
+            for_each_piece(panels, blocks * DEPTH * width, |piece, panels| {
                 for (number, panels) in panels.chunks_mut(DEPTH * width).enumerate() {
-                    pack(piece * blocks.max(1) + number, panels);
+                    pack(piece * blocks + number, panels);
                 }
             });
             for_each_piece(c, rows * n, |piece, c| {
