@@ -7,17 +7,16 @@
 //! small, or few columns of B     the `matrixmultiply` crate
 //! others                         B in panels, by the kernel of `kernel/panels.rs`
 //!
-//! In panels K is cut into blocks of 256, the rows of C into blocks of at most 96:
+//! In panels K is cut into blocks of 256, the rows of C into blocks of at most 288:
 //!
 //! B      every block of K in panels of its own, all of B before the first product
-//! A      read where it lies; stored transposed, a block [96, 256] of it is copied as rows
+//! A      read where it lies; stored transposed, a block [256, 288] of it is copied first
 //! C      the sums of one block of K after the other
 //! ```
 //!
-//! A block of A and a panel of B lie in the second cache (160 KiB of `f32`), and B comes from the third once for each
+//! A block of A and a panel of B lie in the second cache (352 KiB of `f32`), and B comes from the third once for each
 //! block of rows. Which numbers are added in which order depends on K alone there: a row of C has the same bytes whatever
-//! the number of rows. The rows of a large product are shared out among threads, if the feature `threads` is on; nothing
-//! depends on how many there are.
+//! the number of rows. The rows of a large product are shared out among threads, if the feature `threads` is on.
 //!
 //! matrixmultiply takes raw pointers: the lengths that make them valid are asserted here, at the one call.
 //! Products of [`Dual`](crate::Dual) and [`Complex`](crate::Complex) numbers split into products of their components.
@@ -41,17 +40,17 @@ use crate::threads::{PIECE, for_each_piece};
 
 /// Up to how many floating-point operations a product is left to matrixmultiply: those of 16 × 16 matrices, twice.
 const SMALL: usize = 4 * 16 * 16 * 16;
-/// Up to how many numbers B is multiplied as it is stored: 256 KiB of `f32`.
+/// Up to how many numbers B is multiplied as it is stored.
 const MOST_DIRECT: usize = 1 << 16;
 /// How much of K is summed at a time.
 const DEPTH: usize = 256;
-/// The rows of C in a block, and the fewest in a piece for a thread: whole groups of 4 and of 6 rows.
-const ROWS: usize = 96;
+/// The rows of C in a block, and the fewest in a piece for a thread.
+const ROWS: usize = 288;
 const FEWEST_ROWS: usize = 48;
+/// Into how many pieces the rows are cut at most: each reads all of B.
+const MOST_PIECES: usize = 16;
 /// How many numbers of B lie in panels at a time, unless one block of K has more.
 const MOST_PACKED: usize = 1 << 22;
-/// How many of them one thread copies at a time: some 0.1 ms of work.
-const PACKED_PIECE: usize = 1 << 20;
 /// The bytes of a line of the processor's cache, at whose start the panels begin.
 const LINE: usize = 64;
 
@@ -93,10 +92,11 @@ impl Factors {
         self.m.saturating_mul(self.k).saturating_mul(self.n).saturating_mul(2)
     }
 
-    /// How many rows of the result are computed in one piece.
+    /// How many rows of the result are computed in one piece: pieces of about equal size.
     fn rows_of_a_piece(&self) -> usize {
-        let row = Self { m: 1, ..*self }.work();
-        PIECE.div_ceil(row.max(1)).next_multiple_of(FEWEST_ROWS)
+        let worth = self.work().saturating_add(PIECE / 2) / PIECE;
+        let pieces = worth.min(MOST_PIECES).min(self.m / FEWEST_ROWS).max(1);
+        self.m.div_ceil(pieces).next_multiple_of(4)
     }
 
     /// Whether matrixmultiply, with its smaller tiles and no dispatch, is faster than panels.
@@ -105,12 +105,10 @@ impl Factors {
         self.work() <= SMALL || narrow
     }
 
-    /// Whether the factors are multiplied as they are stored, by one thread: copying them into panels would take a good
-    /// part of the time.
+    /// Whether the factors are multiplied as they are stored: copying them into panels would take a good part of the time.
     fn is_direct(&self) -> bool {
         let columns = self.n >= Direct::<f32>::FEWEST && !self.b_transposed;
-        let work = self.work();
-        columns && self.k * self.n <= MOST_DIRECT && SMALL < work && work < PIECE
+        columns && self.k * self.n <= MOST_DIRECT && (SMALL..PIECE).contains(&self.work())
     }
 
     fn assert_lengths(&self, a: usize, b: usize, c: usize) {
@@ -165,9 +163,17 @@ macro_rules! real_product {
             if !factors.is_small() {
                 thread_local! {
                     static PANELS: Buffer<$type> = const { RefCell::new(Vec::new()) };
-                    static ROWS_OF_A: Buffer<$type> = const { RefCell::new(Vec::new()) };
+                    static COLUMNS_OF_A: Buffer<$type> = const { RefCell::new(Vec::new()) };
                 }
-                return in_panels::<_, $panel>(factors, a, b, c, accumulate, &PANELS, &ROWS_OF_A);
+                return in_panels::<_, $panel>(
+                    factors,
+                    a,
+                    b,
+                    c,
+                    accumulate,
+                    &PANELS,
+                    &COLUMNS_OF_A,
+                );
             }
             let (row_a, column_a) = factors.a_strides();
             let (row_b, column_b) = factors.b_strides();
@@ -225,7 +231,7 @@ fn in_panels<E: Real + Send + Sync, const P: usize>(
     c: &mut [E],
     accumulate: bool,
     panels: &'static LocalKey<Buffer<E>>,
-    rows_of_a: &'static LocalKey<Buffer<E>>,
+    columns_of_a: &'static LocalKey<Buffer<E>>,
 ) where
     for<'a> Product<'a, E>: Kernel,
 {
@@ -242,7 +248,6 @@ fn in_panels<E: Real + Send + Sync, const P: usize>(
                 stride,
                 sizes: [depth, n],
                 transposed: b_transposed,
-                zeros: true,
                 panels,
             });
         };
@@ -250,28 +255,34 @@ fn in_panels<E: Real + Send + Sync, const P: usize>(
             let (l, depth, m_block) = (from + block * DEPTH, panels.len() / width, c.len() / n);
             let sizes = [m_block, depth, n];
             let accumulate = accumulate || l > 0;
+            let by_columns = a_transposed;
             if !a_transposed {
-                let a = &a[row * k + l..];
-                return kernel::run(Product { sizes, a, stride: k, panels, c, accumulate });
-            }
-            with_room(rows_of_a, m_block * DEPTH, |rows| {
-                // As a single panel of DEPTH columns, [m_block, depth] from A stored [k, m].
-                kernel::run(Pack::<_, DEPTH> {
-                    w: &a[l * m + row..],
-                    stride: m,
-                    sizes: [m_block, depth],
-                    transposed: true,
-                    zeros: false,
-                    panels: rows,
+                let (a, stride) = (&a[row * k + l..], k);
+                return kernel::run(Product {
+                    sizes,
+                    a,
+                    stride,
+                    by_columns,
+                    panels,
+                    c,
+                    accumulate,
                 });
-                kernel::run(Product { sizes, a: rows, stride: DEPTH, panels, c, accumulate });
+            }
+            with_room(columns_of_a, depth * m_block, |columns| {
+                // Side by side: a column of A stored [k, m] is far from the next one.
+                let all = a[l * m + row..].chunks(m);
+                for (column, from) in columns.chunks_exact_mut(m_block).zip(all) {
+                    column.copy_from_slice(&from[..m_block]);
+                }
+                let (a, stride) = (&*columns, m_block);
+                kernel::run(Product { sizes, a, stride, by_columns, panels, c, accumulate });
             });
         };
         with_room(panels, most.min(k - from) * width, |panels| {
-            let blocks = (PACKED_PIECE / (DEPTH * width)).max(1);
-            for_each_piece(panels, blocks * DEPTH * width, |piece, panels| {
+            let blocks = MOST_PACKED / 4 / (DEPTH * width);
+            for_each_piece(panels, blocks.max(1) * DEPTH * width, |piece, panels| {
                 for (number, panels) in panels.chunks_mut(DEPTH * width).enumerate() {
-                    pack(piece * blocks + number, panels);
+                    pack(piece * blocks.max(1) + number, panels);
                 }
             });
             for_each_piece(c, rows * n, |piece, c| {

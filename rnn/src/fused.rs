@@ -218,12 +218,12 @@ impl<C: Fused, E: Element> OpMany<E> for Sequence<C, E> {
             let (db, hs) = (db.clone(), self.passed.outputs[0].clone());
             Contribution::lazy(move || back::recurrent_gradient(&db, &hs, &h_0, way))
         });
-        if b_ih.is_some() {
-            grads.push(da.sum_over(&[0]).into());
-        }
-        if b_hh.is_some() {
-            grads.push(db.sum_over(&[0]).into());
-        }
+        let d_bias = b_ih.map(|_| da.sum_over(&[0]));
+        let d_bias_hh = b_hh.map(|_| match &d_bias {
+            Some(same) if !C::APART => same.clone(),
+            _ => db.sum_over(&[0]),
+        });
+        grads.extend([d_bias, d_bias_hh].into_iter().flatten().map(Contribution::from));
         grads.extend(dx);
         grads.extend(swept.d_state.into_iter().map(Contribution::from));
         grads

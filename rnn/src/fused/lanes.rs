@@ -27,7 +27,7 @@ pub(crate) fn each_unit<E: Element, const R: usize, const W: usize>(
         let (these, rest) = read[k][..units].as_chunks();
         (vectors[k], rests[k]) = (&these[..whole], rest);
     }
-    let mut written = written.map(|row| {
+    let written = written.map(|row| {
         let (these, rest) = row[..units].as_chunks_mut::<LANES>();
         (&mut these[..whole], rest)
     });
