@@ -1,11 +1,13 @@
 //! Matrix products.
 //!
 //! ```text
-//! one row, or one column times a row     plain loops: nothing is used twice
-//! small, or Aᵀ with few columns of B      the `matrixmultiply` crate
-//! others                                 B in panels, by the kernel of `kernel/panels.rs`
+//! one row                        the matrix as it is stored, by `kernel/row.rs`
+//! one column times a row         plain loops
+//! little work, B near            both as they are stored, by `kernel/direct.rs`
+//! small, or few columns of B     the `matrixmultiply` crate
+//! others                         B in panels, by the kernel of `kernel/panels.rs`
 //!
-//! K is cut into blocks of 256, the rows of C into blocks of at most 288:
+//! In panels K is cut into blocks of 256, the rows of C into blocks of at most 288:
 //!
 //! B      every block of K in panels of its own, all of B before the first product
 //! A      read where it lies; stored transposed, a block [256, 288] of it is copied first
@@ -13,8 +15,8 @@
 //! ```
 //!
 //! A block of A and a panel of B lie in the second cache (352 KiB of `f32`), and B comes from the third once for each
-//! block of rows. Which numbers are added in which order depends on K alone: a row of C has the same bytes whatever the
-//! number of rows and of threads. The rows of a large product are shared out among threads, if the feature `threads` is on.
+//! block of rows. Which numbers are added in which order depends on K alone there: a row of C has the same bytes whatever
+//! the number of rows. The rows of a large product are shared out among threads, if the feature `threads` is on.
 //!
 //! matrixmultiply takes raw pointers: the lengths that make them valid are asserted here, at the one call.
 //! Products of [`Dual`](crate::Dual) and [`Complex`](crate::Complex) numbers split into products of their components.
@@ -154,9 +156,9 @@ macro_rules! real_product {
             if c.is_empty() {
                 return;
             }
-            if factors.is_direct() && !accumulate {
+            if factors.is_direct() {
                 let (sizes, a_transposed) = ([m, k, n], factors.a_transposed);
-                return kernel::run(Direct { sizes, a, a_transposed, b, c });
+                return kernel::run(Direct { sizes, a, a_transposed, b, c, accumulate });
             }
             if !factors.is_small() {
                 thread_local! {

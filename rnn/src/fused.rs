@@ -5,7 +5,7 @@
 //!            gates and state from A_t and B_t               one sweep of the cell's own
 //!
 //! backward   dA_t and dB_t from ∂ℓ_t/∂h_t + dh              one sweep of the cell's own
-//!            dh = dB_t W_hh, and what goes past it          W_hh packed once
+//!            dh = dB_t W_hh, and what goes past it          W_hh packed once, for one row as it is stored
 //!            dW_ih = dAᵀ X,  dW_hh = dBᵀ H_prev,  dX = dA W_ih,  db = Σ dA      for all t, one product each
 //! ```
 //!

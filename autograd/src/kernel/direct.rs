@@ -10,7 +10,7 @@
 //! their factors into panels takes as long as a good part of the multiplication.
 //!
 //! The columns that are left of whole tiles are those of narrower ones, and the last of these begins as far left as it must:
-//! what it has in common with the one before it is written twice, with the same bytes. Every number is one sum in the
+//! what it has in common with the one before it is written twice, with the same bytes, or added once. Every number is one sum in the
 //! order of k.
 
 use std::array::from_fn;
@@ -21,7 +21,7 @@ use super::panels::Real;
 /// The rows of a tile.
 const ROWS: usize = 4;
 
-/// C = op(A) · B.
+/// C = op(A) · B, or C + op(A) · B if `accumulate`.
 pub(crate) struct Direct<'a, E> {
     /// m, k and n.
     pub(crate) sizes: [usize; 3],
@@ -29,6 +29,7 @@ pub(crate) struct Direct<'a, E> {
     pub(crate) a_transposed: bool,
     pub(crate) b: &'a [E],
     pub(crate) c: &'a mut [E],
+    pub(crate) accumulate: bool,
 }
 
 impl<E> Direct<'_, E> {
@@ -65,34 +66,34 @@ impl<E: Real> Direct<'_, E> {
         assert_eq!(self.c.len(), m * n, "result of [{m}, {k}] · [{k}, {n}]");
         let mut column = 0;
         while n - column >= S {
-            self.columns::<FUSED, S>(column);
+            self.columns::<FUSED, S>(column, 0);
             column += S;
         }
         if n - column >= H {
-            self.columns::<FUSED, H>(column);
+            self.columns::<FUSED, H>(column, 0);
             column += H;
         }
         while n - column >= Q {
-            self.columns::<FUSED, Q>(column);
+            self.columns::<FUSED, Q>(column, 0);
             column += Q;
         }
         if column < n {
-            self.columns::<FUSED, Q>(n - Q);
+            self.columns::<FUSED, Q>(n - Q, Q - (n - column));
         }
     }
 
-    /// All rows of S columns of C, from `column` on.
+    /// All rows of S columns of C, from `column` on, the first of which may have been `seen` before.
     #[inline(always)]
-    fn columns<const FUSED: bool, const S: usize>(&mut self, column: usize) {
+    fn columns<const FUSED: bool, const S: usize>(&mut self, column: usize, seen: usize) {
         let m = self.sizes[0];
         let (groups, mut row) = (m.div_ceil(ROWS), 0);
         for group in 0..groups {
             let rows = (m - row).div_ceil(groups - group); // of almost equal size: 9 = 3 + 3 + 3
             match rows {
-                1 => self.tile::<FUSED, 1, S>(row, column),
-                2 => self.tile::<FUSED, 2, S>(row, column),
-                3 => self.tile::<FUSED, 3, S>(row, column),
-                4 => self.tile::<FUSED, 4, S>(row, column),
+                1 => self.tile::<FUSED, 1, S>(row, column, seen),
+                2 => self.tile::<FUSED, 2, S>(row, column, seen),
+                3 => self.tile::<FUSED, 3, S>(row, column, seen),
+                4 => self.tile::<FUSED, 4, S>(row, column, seen),
                 _ => unreachable!("a group has 1 to {ROWS} rows"),
             }
             row += rows;
@@ -105,6 +106,7 @@ impl<E: Real> Direct<'_, E> {
         &mut self,
         row: usize,
         column: usize,
+        seen: usize,
     ) {
         let [m, k, n] = self.sizes;
         let mut sums = [[E::default(); S]; R];
@@ -125,8 +127,12 @@ impl<E: Real> Direct<'_, E> {
             }
         }
         for (r, sums) in sums.iter().enumerate() {
-            let c = &mut self.c[(row + r) * n + column..];
-            *c.first_chunk_mut().expect("columns of C") = *sums;
+            let c: &mut [E; S] =
+                self.c[(row + r) * n + column..].first_chunk_mut().expect("columns of C");
+            match self.accumulate {
+                false => *c = *sums,
+                true => c[seen..].iter_mut().zip(&sums[seen..]).for_each(|(c, &sum)| *c += sum),
+            }
         }
     }
 }
@@ -162,18 +168,22 @@ mod tests {
                 let a: Vec<$float> = (0..m * k).map(number).collect();
                 let b: Vec<$float> = (0..k * n).map(|i| number(i + 11)).collect();
                 for (name, level) in levels() {
-                    for a_transposed in [false, true] {
-                        let mut c = vec![$float::NAN; m * n];
+                    for (a_transposed, accumulate) in
+                        [(false, false), (true, false), (false, true), (true, true)]
+                    {
+                        let start = if accumulate { 0.5 } else { $float::NAN };
+                        let mut c = vec![start; m * n];
                         let (a, b, sizes) = (&a[..], &b[..], [m, k, n]);
-                        run_at(level, Direct { sizes, a, a_transposed, b, c: &mut c });
+                        run_at(level, Direct { sizes, a, a_transposed, b, c: &mut c, accumulate });
                         for (i, j) in (0..m).flat_map(|i| (0..n).map(move |j| (i, j))) {
                             let at = |l: usize| if a_transposed { l * m + i } else { i * k + l };
                             let term = |l: usize| f64::from(a[at(l)]) * f64::from(b[l * n + j]);
-                            let exact: f64 = (0..k).map(term).sum();
+                            let before = if accumulate { 0.5 } else { 0.0 };
+                            let exact = before + (0..k).map(term).sum::<f64>();
                             let error = (f64::from(c[i * n + j]) - exact).abs();
                             assert!(
                                 error <= $tolerance * (1.0 + k as f64),
-                                "{name}, [{m}, {k}] · [{k}, {n}], {a_transposed}, at {i}, {j}: {error:e}"
+                                "{name}, [{m}, {k}] · [{k}, {n}], {a_transposed}, {accumulate}, at {i}, {j}: {error:e}"
                             );
                         }
                     }
