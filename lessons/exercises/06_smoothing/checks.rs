@@ -15,6 +15,10 @@ pub fn check() {
         (found - 3.0 / 4.0).abs() > 1e-12,
         "p(b | a) with k = 1: yours is 0.75; k is added to every one of the V words, so the total grows by k V"
     );
+    assert!(
+        (found - 2.0 / 7.0).abs() > 1e-12,
+        "p(b | a) with k = 1: yours is 2/7; k is added to the count of the pair too, above the line"
+    );
     close("p(b | a) with k = 1", found, 3.0 / 7.0, 1e-12);
     close("p(d | a) with k = 1", p(1.0, 0, 3), 1.0 / 7.0, 1e-12);
     close("p(a | b) with k = 0.5", p(0.5, 1, 0), 2.5 / 4.0, 1e-12);
@@ -25,7 +29,8 @@ pub fn check() {
     );
     assert!(
         last != 0.0,
-        "p(a | c) with k = 0: yours is 0; the last word of a text is followed by none, so it does not count as `before`"
+        "p(a | c) with k = 0: yours is 0; c is the last word of the text and followed by none, so it does not count as \
+         `before`, and after it every word is equally likely"
     );
     close("p(a | c) with k = 0", last, 0.25, 1e-12);
     close("p(a | d) with k = 2", p(2.0, 3, 0), 0.25, 1e-12);
@@ -43,10 +48,20 @@ pub fn check() {
         ("three words are two predictions: the first word is not predicted", 1.5_f64.cbrt()),
         ("it is the mean itself, in nats; take its exponential", 1.5_f64.ln() / 2.0),
         ("it is the mean of the single perplexities; take the mean of −ln p first", 1.25),
+        ("it is below 1; the mean is of −ln p, and a minus is missing", 1.5_f64.sqrt().recip()),
+        ("log₂ does not go with exp; take ln", (1.5_f64.log2() / 2.0).exp()),
+        ("it was counted on the text that is judged; count on the first argument", 1.0),
     ] {
         assert!((found - wrong).abs() > 1e-9, "the perplexity of a b a with k = 0: {mistake}");
     }
     close("the perplexity of a b a with k = 0", found, 1.5_f64.sqrt(), 1e-12);
+    // a b: 2/3. Read the other way round, a before b becomes b before a, which is certain.
+    let found = perplexity(&TEXT, 4, 0.0, &[0, 1]);
+    assert!(
+        (found - 1.0).abs() > 1e-9,
+        "the perplexity of a b with k = 0: yours is 1, that of b a; `before` is words[i − 1] and `next` is words[i]"
+    );
+    close("the perplexity of a b with k = 0", found, 1.5, 1e-12);
     let unseen = perplexity(&TEXT, 4, 0.0, &[0, 3, 0]);
     assert!(
         unseen == f64::INFINITY,

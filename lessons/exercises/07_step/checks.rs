@@ -25,12 +25,22 @@ pub fn check() {
     equal("the shape of one step", first.shape(), &[2, 4]);
     // If mended inputs make the answer right, the answer makes the mistake.
     let both = &b_ih + &b_hh;
-    let zero = Tensor::zeros(&[4]);
+    let (zero, half) = (Tensor::zeros(&[4]), &both * 0.5);
     let mistakes = [
         ("W_hh is transposed", rnn_step(&xs[0], &h, [&w_ih, &w_hh.transpose(0, 1), &b_ih, &b_hh])),
         ("b_hh is missing", rnn_step(&xs[0], &h, [&w_ih, &w_hh, &both, &zero])),
         ("b_ih is missing", rnn_step(&xs[0], &h, [&w_ih, &w_hh, &zero, &both])),
         ("the tanh is missing", first.map(f64::tanh)),
+        ("W_hh h is subtracted; add it", rnn_step(&xs[0], &h, [&w_ih, &-&w_hh, &b_ih, &-&b_hh])),
+        ("W_hh h is subtracted; add it", rnn_step(&xs[0], &h, [&w_ih, &-&w_hh, &b_ih, &b_hh])),
+        (
+            "b_ih is added twice, b_hh not at all",
+            rnn_step(&xs[0], &h, [&w_ih, &w_hh, &half, &zero]),
+        ),
+        (
+            "b_hh is added twice, b_ih not at all",
+            rnn_step(&xs[0], &h, [&w_ih, &w_hh, &zero, &half]),
+        ),
     ];
     if !is_right(&first) {
         for (mistake, mended) in mistakes {
@@ -42,7 +52,21 @@ pub fn check() {
     all_close("one step", first.data(), &STATES[..8], 1e-7);
 
     let states = rnn_states(&xs, &h, weights);
+    assert!(
+        states.first() != Some(&h),
+        "the first state of the list: it is the initial one; begin with that after step 0"
+    );
     equal("the number of states", states.len(), 3);
+    let backwards = rnn_step(&xs[2], &h, weights);
+    assert!(
+        states[0] != backwards,
+        "the first state of the list: step 0 reads the last input; walk from the first to the last"
+    );
+    let from_zeros = rnn_step(&xs[0], &Tensor::zeros(&[2, 4]), weights);
+    assert!(
+        states[0] != from_zeros,
+        "the first state of the list: it starts from zeros; start from `h`"
+    );
     let again = rnn_step(&xs[1], &h, weights);
     assert!(
         states[1] != again,

@@ -100,13 +100,51 @@ pub fn check() {
         let reversed = list.iter().zip(right.iter().rev()).all(|(a, b)| same(a, b));
         assert!(!reversed, "{name} is in reverse order: the first entry has to be that of step 0");
     }
+    assert!(
+        same(&yours.dhs[T - 1], &tape.dhs[T - 1]) || !same(&yours.dhs[0], &forward.d_losses[0]),
+        "dhs[0] is step 0's own loss and no more: the loop runs from the first step to the last; walk backwards"
+    );
     let carry = "dhnext is missing: h_t acts on step t + 1 too";
     for t in (0..T).rev() {
-        let dropped = Some((&dropped.dhs[t], carry));
-        let without_slope = Some((&yours.dhs[t], "the factor 1 − h² is missing"));
-        first_wrong(&format!("dhs[{t}]"), &yours.dhs[t], &tape.dhs[t], dropped);
-        first_wrong(&format!("das[{t}]"), &yours.das[t], &tape.das[t], without_slope);
-        first_wrong(&format!("dxs[{t}]"), &yours.dxs[t], &tape.dxs[t], None);
+        // What step t + 1 hands on, right and wrong; nothing comes from beyond the end.
+        let handed = |from: &[Tensor<f64>], w: &Tensor<f64>| match from.get(t + 1) {
+            Some(next) => next.matmul(w),
+            None => Tensor::zeros(&[B, H]),
+        };
+        let (own, w_hh) = (&forward.d_losses[t], &forward.w_hh);
+        let minus = own - handed(&tape.das, w_hh);
+        let transposed = own + handed(&tape.das, &w_hh.transpose(0, 1));
+        let too_early = own + handed(&tape.dhs, w_hh);
+        first_wrong(
+            &format!("dhs[{t}]"),
+            &yours.dhs[t],
+            &tape.dhs[t],
+            &[
+                (&dropped.dhs[t], carry),
+                (&minus, "dhnext is subtracted; both paths add up"),
+                (
+                    &transposed,
+                    "dhnext is multiplied by the transpose of W_hh: da · W_hh, without `.t()`",
+                ),
+                (
+                    &too_early,
+                    "dhnext is dh · W_hh; the way back goes through the tanh first: da · W_hh",
+                ),
+            ],
+        );
+        let slope = |sign: f64, h: &Tensor<f64>| &yours.dhs[t] * (1.0 + h * h * sign);
+        let (h_prev, h) = (&forward.hs[t], &forward.hs[t + 1]);
+        first_wrong(
+            &format!("das[{t}]"),
+            &yours.das[t],
+            &tape.das[t],
+            &[
+                (&yours.dhs[t], "the factor 1 − h² is missing"),
+                (&slope(-1.0, h_prev), "the slope is that of h_{t−1}; h_t is hs[t + 1]"),
+                (&slope(1.0, h), "the slope of tanh is 1 − h², with a minus"),
+            ],
+        );
+        first_wrong(&format!("dxs[{t}]"), &yours.dxs[t], &tape.dxs[t], &[]);
     }
 
     let steps: Vec<_> = (0..T).map(|t| yours.das[t].t().matmul(&forward.hs[t])).collect();
@@ -140,19 +178,19 @@ fn same(a: &Tensor<f64>, b: &Tensor<f64>) -> bool {
     a.shape() == b.shape() && a.data().iter().zip(b.data()).all(|(a, b)| (a - b).abs() < 1e-9)
 }
 
-/// Panics if an intermediate is wrong, with the mistake if it is what that mistake gives.
+/// Panics if an intermediate is wrong, with the mistake if it is what one of these gives.
 fn first_wrong(
     name: &str,
     yours: &Tensor<f64>,
     right: &Tensor<f64>,
-    suspect: Option<(&Tensor<f64>, &str)>,
+    suspects: &[(&Tensor<f64>, &str)],
 ) {
     if same(yours, right) {
         return;
     }
     let [is, wanted] = [yours.shape(), right.shape()];
     assert!(is == wanted, "{name} has shape {is:?}, it should have {wanted:?}");
-    if let Some((wrong, mistake)) = suspect {
+    for (wrong, mistake) in suspects {
         assert!(!same(yours, wrong), "{name}: {mistake}");
     }
     panic!("{name} is the first that is wrong on the way back; those of later steps are right");

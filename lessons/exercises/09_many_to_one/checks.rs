@@ -3,6 +3,11 @@ use lessons::check::equal;
 
 const NONE: usize = 9;
 
+/// The places of the answers that were kept.
+fn looks_at(kept: &[usize]) -> Vec<usize> {
+    (0..kept.len()).filter(|&i| kept[i] != NONE).collect()
+}
+
 pub fn check() {
     // Two rows of three steps: 0 1 1 and 1 1 0.
     let kept = many_to_one(&[0, 1, 1, 1, 1, 0], &[3, 3], NONE);
@@ -14,6 +19,20 @@ pub fn check() {
     assert!(
         kept != [NONE, NONE, 1, NONE, NONE, 0],
         "answers are time-major: step t of row b is at t · B + b, and not at b · T + t"
+    );
+    let looked = looks_at(&kept);
+    assert!(looked != [0, 1], "the first step of each row was kept; it is the last that has to be");
+    assert!(
+        looked != [2, 3],
+        "the last step but one was kept: steps are counted from 0, a row of 3 steps ends with step 2"
+    );
+    assert!(
+        looked.len() < 6,
+        "no step is silent: every step but the last of a row has to be `no_answer`"
+    );
+    assert!(
+        !looked.is_empty(),
+        "every step is silent: the last step of a row keeps its answer; steps are counted from 0"
     );
     equal("two rows of three steps", kept, vec![NONE, NONE, NONE, NONE, 1, 0]);
 
