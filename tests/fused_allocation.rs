@@ -1,4 +1,7 @@
-//! What a warm forward and backward pass through a fused layer allocates: nothing in the loops over time.
+//! What a warm forward and backward pass through a fused layer allocates: no numbers, and nothing in the loops over time.
+//!
+//! What is left are lists of variables and tensors, boxes of the ops and of their contributions, and views: 41 pieces
+//! of at most 288 bytes, 2.6 KB in all.
 
 use std::alloc::System;
 
@@ -45,7 +48,7 @@ fn check<C: Cell>() {
         let name = C::NAME;
         println!("{name}: {long:?} allocations and bytes for {seq_len} steps");
         assert!(long[0] <= short[0], "{name}: {long:?} for {seq_len} steps, {short:?} for 20");
-        assert!(long[1] <= 8192, "{name}: {long:?} for {seq_len} steps");
+        assert!(long[1] <= 4096, "{name}: {long:?} for {seq_len} steps");
     }
 }
 

@@ -3,9 +3,10 @@
 pub mod drawn;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Command;
 
 use autograd::draw::Draw;
-use autograd::{Element, Params, Tensor};
+use autograd::{Element, Params, Tensor, kernel};
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -78,5 +79,20 @@ pub fn panics<T>(call: impl FnOnce() -> T, facts: &[&str]) {
     let sentence = panic.downcast_ref::<String>().expect("with a sentence");
     for fact in facts {
         assert!(sentence.contains(fact), "`{fact}` is not in: {sentence}");
+    }
+}
+
+/// Runs a test of this binary once for each level of the kernels, each time in a process of its own: a process stays at one.
+#[track_caller]
+pub fn at_every_level(test: &str) {
+    let this = std::env::current_exe().expect("a program knows where it is");
+    for level in kernel::level_names() {
+        let mut command = Command::new(&this);
+        let output = command.args(["--exact", test]).env("AUTOGRAD_KERNEL", level).output();
+        let output = output.expect("the tests can be started again");
+        let [said, went_wrong] =
+            [&output.stdout, &output.stderr].map(|x| String::from_utf8_lossy(x));
+        let passed = output.status.success() && said.contains("1 passed");
+        assert!(passed, "{test} at {level}: {said}{went_wrong}");
     }
 }

@@ -1,10 +1,10 @@
-//! What a step of a prepared model allocates: nothing.
+//! What a step of a prepared model allocates, and a large product that was there before: nothing.
 
 use std::alloc::System;
 use std::hint::black_box;
 
 use autograd::optim::{Adam, Optimizer};
-use autograd::{Params, Tensor};
+use autograd::{Element, Params, Tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rnn::{Cell, Gru, LanguageModel, Lstm, StackOptions, Vanilla};
@@ -54,13 +54,34 @@ fn an_optimizer() {
     assert_eq!(allocations(|| run(100)), 0, "Adam");
 }
 
+/// Products of 100 MFLOP, with each factor as it is and transposed: more rows than a piece for a thread has, and more
+/// than one block of K. On one thread: which of several needs the rows of a transposed factor first is by chance.
+fn large_products<E: Element>() {
+    let sines = |shape: &[usize]| Tensor::from_fn(shape, |i| E::from_f64((i as f64).sin()));
+    let [m, k, n] = [700, 300, 250];
+    let [a, a_t, b, b_t] = [[m, k], [k, m], [k, n], [n, k]].map(|shape| sines(&shape));
+    let run = |times: usize| {
+        for _ in 0..times {
+            black_box([a.matmul(&b), a_t.t().matmul(&b), a.matmul(b_t.t())]);
+            black_box(a_t.t().matmul(b_t.t()));
+        }
+    };
+    run(3);
+    assert_eq!(allocations(|| run(5)), 0, "large products");
+}
+
 /// One test: two at once would count each other's.
 #[test]
-fn a_step_that_writes_and_a_step_that_learns_allocate_nothing() {
+fn a_step_that_writes_and_a_step_that_learns_and_a_large_product_allocate_nothing() {
     for embedding in [false, true] {
         check::<Vanilla>(embedding);
         check::<Gru>(embedding);
         check::<Lstm>(embedding);
     }
     an_optimizer();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    pool.expect("a thread can be started").install(|| {
+        large_products::<f32>();
+        large_products::<f64>();
+    });
 }

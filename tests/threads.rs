@@ -1,4 +1,4 @@
-//! The same bytes with 1, 2, 4 and 8 threads.
+//! The same bytes with 1, 2, 4 and 8 threads, at every level of the kernels.
 
 use autograd::draw::Draw;
 use autograd::gradcheck::every_op;
@@ -6,7 +6,7 @@ use autograd::ops::MatMul;
 use autograd::optim::{Adam, Optimizer};
 use autograd::transform::value_and_grad;
 use autograd::{Element, Tape, Tensor, Var, init};
-use tests::rng;
+use tests::{at_every_level, rng};
 
 /// Asserts that `run` gives the same numbers, bit for bit, in pools of 1, 2, 4 and 8 threads.
 #[track_caller]
@@ -87,6 +87,11 @@ fn large_products<E: Element>() {
 fn products_that_are_cut_give_the_same_bytes_with_any_number_of_threads() {
     large_products::<f32>();
     large_products::<f64>();
+}
+
+#[test]
+fn products_that_are_cut_give_the_same_bytes_at_every_level() {
+    at_every_level("threads::products_that_are_cut_give_the_same_bytes_with_any_number_of_threads");
 }
 
 /// 200 steps of Adam on a network of two layers with dropout; the first product of each step is cut into

@@ -255,14 +255,7 @@ macro_rules! real {
 
             fn pack_into(w: &[Self], sizes: [usize; 2], transposed: bool, panels: &mut [Self]) {
                 let stride = sizes[usize::from(!transposed)];
-                kernel::run(Pack::<_, { $panel }> {
-                    w,
-                    stride,
-                    sizes,
-                    transposed,
-                    zeros: true,
-                    panels,
-                });
+                kernel::run(Pack::<_, { $panel }> { w, stride, sizes, transposed, panels });
             }
 
             fn packed_into(
@@ -273,7 +266,15 @@ macro_rules! real {
                 accumulate: bool,
             ) {
                 let sizes = [m, k, n];
-                kernel::run(panels::Product { sizes, a, stride: k, panels: b, c, accumulate });
+                kernel::run(panels::Product {
+                    sizes,
+                    a,
+                    stride: k,
+                    by_columns: false,
+                    panels: b,
+                    c,
+                    accumulate,
+                });
             }
         }
     };

@@ -6,12 +6,13 @@
 //! ```text
 //! avx512      x86-64 with AVX-512 F, VL, DQ, BW
 //! avx2        x86-64 with AVX2 and FMA
-//! portable    what every processor of the target has; on AArch64 that includes NEON
+//! neon        every AArch64
+//! portable    what every processor of the target has, without a fused multiply-add
 //! ```
 //!
 //! The environment variable `AUTOGRAD_KERNEL` names another level that the processor has; tests use it. At one level the
-//! same input gives the same bytes, on any number of threads. Levels differ in rounding: the first two multiply and add
-//! in one step.
+//! same input gives the same bytes, on any number of threads. Levels differ in rounding: all but the last multiply and
+//! add in one step.
 //!
 //! Calling a function that was compiled for instructions which the processor might lack is the one step that the
 //! compiler cannot check.
@@ -19,6 +20,8 @@
 pub(crate) mod elementary;
 pub(crate) mod panels;
 pub(crate) mod packing;
+pub(crate) mod direct;
+pub(crate) mod row;
 mod transpose;
 pub(crate) mod sweep;
 
@@ -39,6 +42,8 @@ pub(crate) trait Kernel {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Level {
     Portable,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
     #[cfg(target_arch = "x86_64")]
     Avx2,
     #[cfg(target_arch = "x86_64")]
@@ -47,8 +52,13 @@ enum Level {
 
 /// The levels that this processor has, the best one last.
 fn levels() -> Vec<(&'static str, Level)> {
-    #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "there is no other level"))]
+    #[cfg_attr(
+        not(any(target_arch = "x86_64", target_arch = "aarch64")),
+        expect(unused_mut, reason = "there is no other level")
+    )]
     let mut levels = vec![("portable", Level::Portable)];
+    #[cfg(target_arch = "aarch64")]
+    levels.push(("neon", Level::Neon));
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
@@ -94,8 +104,8 @@ fn level() -> Level {
     })
 }
 
-/// Whether the target itself has a fused multiply-add.
-const FUSED_ANYWAY: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
+/// Whether the program was compiled for processors with a fused multiply-add only (`-C target-cpu`).
+const FUSED_ANYWAY: bool = cfg!(target_feature = "fma");
 
 /// Runs a kernel at the level of this process.
 pub(crate) fn run<K: Kernel>(kernel: K) {
@@ -110,6 +120,8 @@ pub(crate) fn run<K: Kernel>(kernel: K) {
 fn run_at<K: Kernel>(level: Level, kernel: K) {
     match level {
         Level::Portable => kernel.run::<FUSED_ANYWAY, 16>(),
+        #[cfg(target_arch = "aarch64")]
+        Level::Neon => kernel.run::<true, 16>(), // all code of the target is compiled for NEON
         #[cfg(target_arch = "x86_64")]
         // SAFETY: `levels` has found AVX2 and FMA, and nothing else makes this level.
         Level::Avx2 => unsafe { on_avx2(kernel) },

@@ -1,20 +1,22 @@
 //! Matrix products.
 //!
 //! ```text
-//! one row, or one column times a row     plain loops: nothing is used twice
-//! small, or Aᵀ with few columns of B      the `matrixmultiply` crate
-//! others                                 B in panels, by the kernel of `kernel/panels.rs`
+//! one row                        the matrix as it is stored, by `kernel/row.rs`
+//! one column times a row         plain loops
+//! little work, B near            both as they are stored, by `kernel/direct.rs`
+//! small, or few columns of B     the `matrixmultiply` crate
+//! others                         B in panels, by the kernel of `kernel/panels.rs`
 //!
-//! K is cut into blocks of 256, the rows of C into blocks of at most 96:
+//! In panels K is cut into blocks of 256, the rows of C into blocks of at most 288:
 //!
 //! B      every block of K in panels of its own, all of B before the first product
-//! A      read where it lies; stored transposed, a block [96, 256] of it is copied as rows
+//! A      read where it lies; stored transposed, a block [256, 288] of it is copied first
 //! C      the sums of one block of K after the other
 //! ```
 //!
-//! A block of A and a panel of B lie in the second cache (160 KiB of `f32`), and B comes from the third once for each
-//! block of rows. Which numbers are added in which order depends on K alone: a row of C has the same bytes whatever the
-//! number of rows and of threads. The rows of a large product are shared out among threads, if the feature `threads` is on.
+//! A block of A and a panel of B lie in the second cache (352 KiB of `f32`), and B comes from the third once for each
+//! block of rows. Which numbers are added in which order depends on K alone there: a row of C has the same bytes whatever
+//! the number of rows. The rows of a large product are shared out among threads, if the feature `threads` is on.
 //!
 //! matrixmultiply takes raw pointers: the lengths that make them valid are asserted here, at the one call.
 //! Products of [`Dual`](crate::Dual) and [`Complex`](crate::Complex) numbers split into products of their components.
@@ -29,18 +31,24 @@ use std::mem::size_of;
 use std::ops::{Add, AddAssign, Mul};
 use std::thread::LocalKey;
 
+use crate::kernel::direct::Direct;
 use crate::kernel::packing::Pack;
 use crate::kernel::panels::{F32, F64, Product, Real};
+use crate::kernel::row::{RowsSummed, SumsOfRows};
 use crate::kernel::{self, Kernel};
 use crate::threads::{PIECE, for_each_piece};
 
 /// Up to how many floating-point operations a product is left to matrixmultiply: those of 16 × 16 matrices, twice.
 const SMALL: usize = 4 * 16 * 16 * 16;
+/// Up to how many numbers B is multiplied as it is stored.
+const MOST_DIRECT: usize = 1 << 16;
 /// How much of K is summed at a time.
 const DEPTH: usize = 256;
-/// The rows of C in a block, and the fewest in a piece for a thread: whole groups of 4 and of 6 rows.
-const ROWS: usize = 96;
+/// The rows of C in a block, and the fewest in a piece for a thread.
+const ROWS: usize = 288;
 const FEWEST_ROWS: usize = 48;
+/// Into how many pieces the rows are cut at most: each reads all of B.
+const MOST_PIECES: usize = 16;
 /// How many numbers of B lie in panels at a time, unless one block of K has more.
 const MOST_PACKED: usize = 1 << 22;
 /// The bytes of a line of the processor's cache, at whose start the panels begin.
@@ -84,16 +92,23 @@ impl Factors {
         self.m.saturating_mul(self.k).saturating_mul(self.n).saturating_mul(2)
     }
 
-    /// How many rows of the result are computed in one piece.
+    /// How many rows of the result are computed in one piece: pieces of about equal size.
     fn rows_of_a_piece(&self) -> usize {
-        let row = Self { m: 1, ..*self }.work();
-        PIECE.div_ceil(row.max(1)).next_multiple_of(FEWEST_ROWS)
+        let worth = self.work().saturating_add(PIECE / 2) / PIECE;
+        let pieces = worth.min(MOST_PIECES).min(self.m / FEWEST_ROWS).max(1);
+        self.m.div_ceil(pieces).next_multiple_of(4)
     }
 
     /// Whether matrixmultiply, with its smaller tiles and no dispatch, is faster than panels.
     fn is_small(&self) -> bool {
         let narrow = self.a_transposed && self.n <= 32 && self.work() < PIECE;
         self.work() <= SMALL || narrow
+    }
+
+    /// Whether the factors are multiplied as they are stored: copying them into panels would take a good part of the time.
+    fn is_direct(&self) -> bool {
+        let columns = self.n >= Direct::<f32>::FEWEST && !self.b_transposed;
+        columns && self.k * self.n <= MOST_DIRECT && (SMALL..PIECE).contains(&self.work())
     }
 
     fn assert_lengths(&self, a: usize, b: usize, c: usize) {
@@ -126,25 +141,39 @@ macro_rules! real_product {
         ) {
             factors.assert_lengths(a.len(), b.len(), c.len());
             let Factors { m, k, n, .. } = factors;
-            if m == 1 || k == 1 {
+            if m == 1 {
+                return match factors.b_transposed {
+                    true => kernel::run(SumsOfRows { x: a, w: b, y: c, accumulate }),
+                    false => kernel::run(RowsSummed { x: a, w: b, y: c, accumulate }),
+                };
+            }
+            if k == 1 {
                 if !accumulate {
                     c.fill(0.0);
                 }
-                return match (m, factors.b_transposed) {
-                    (1, true) => add_dots(a, b, c),
-                    (1, false) => add_rows(a, b, c),
-                    _ => add_outer(a, b, c),
-                };
+                return add_outer(a, b, c);
             }
             if c.is_empty() {
                 return;
             }
+            if factors.is_direct() {
+                let (sizes, a_transposed) = ([m, k, n], factors.a_transposed);
+                return kernel::run(Direct { sizes, a, a_transposed, b, c, accumulate });
+            }
             if !factors.is_small() {
                 thread_local! {
                     static PANELS: Buffer<$type> = const { RefCell::new(Vec::new()) };
-                    static ROWS_OF_A: Buffer<$type> = const { RefCell::new(Vec::new()) };
+                    static COLUMNS_OF_A: Buffer<$type> = const { RefCell::new(Vec::new()) };
                 }
-                return in_panels::<_, $panel>(factors, a, b, c, accumulate, &PANELS, &ROWS_OF_A);
+                return in_panels::<_, $panel>(
+                    factors,
+                    a,
+                    b,
+                    c,
+                    accumulate,
+                    &PANELS,
+                    &COLUMNS_OF_A,
+                );
             }
             let (row_a, column_a) = factors.a_strides();
             let (row_b, column_b) = factors.b_strides();
@@ -202,7 +231,7 @@ fn in_panels<E: Real + Send + Sync, const P: usize>(
     c: &mut [E],
     accumulate: bool,
     panels: &'static LocalKey<Buffer<E>>,
-    rows_of_a: &'static LocalKey<Buffer<E>>,
+    columns_of_a: &'static LocalKey<Buffer<E>>,
 ) where
     for<'a> Product<'a, E>: Kernel,
 {
@@ -219,7 +248,6 @@ fn in_panels<E: Real + Send + Sync, const P: usize>(
                 stride,
                 sizes: [depth, n],
                 transposed: b_transposed,
-                zeros: true,
                 panels,
             });
         };
@@ -227,25 +255,36 @@ fn in_panels<E: Real + Send + Sync, const P: usize>(
             let (l, depth, m_block) = (from + block * DEPTH, panels.len() / width, c.len() / n);
             let sizes = [m_block, depth, n];
             let accumulate = accumulate || l > 0;
+            let by_columns = a_transposed;
             if !a_transposed {
-                let a = &a[row * k + l..];
-                return kernel::run(Product { sizes, a, stride: k, panels, c, accumulate });
-            }
-            with_room(rows_of_a, m_block * DEPTH, |rows| {
-                // As a single panel of DEPTH columns, [m_block, depth] from A stored [k, m].
-                kernel::run(Pack::<_, DEPTH> {
-                    w: &a[l * m + row..],
-                    stride: m,
-                    sizes: [m_block, depth],
-                    transposed: true,
-                    zeros: false,
-                    panels: rows,
+                let (a, stride) = (&a[row * k + l..], k);
+                return kernel::run(Product {
+                    sizes,
+                    a,
+                    stride,
+                    by_columns,
+                    panels,
+                    c,
+                    accumulate,
                 });
-                kernel::run(Product { sizes, a: rows, stride: DEPTH, panels, c, accumulate });
+            }
+            with_room(columns_of_a, depth * m_block, |columns| {
+                // Side by side: a column of A stored [k, m] is far from the next one.
+                let all = a[l * m + row..].chunks(m);
+                for (column, from) in columns.chunks_exact_mut(m_block).zip(all) {
+                    column.copy_from_slice(&from[..m_block]);
+                }
+                let (a, stride) = (&*columns, m_block);
+                kernel::run(Product { sizes, a, stride, by_columns, panels, c, accumulate });
             });
         };
         with_room(panels, most.min(k - from) * width, |panels| {
-            for_each_piece(panels, DEPTH * width, pack);
+            let blocks = MOST_PACKED / 4 / (DEPTH * width);
+            for_each_piece(panels, blocks.max(1) * DEPTH * width, |piece, panels| {
+                for (number, panels) in panels.chunks_mut(DEPTH * width).enumerate() {
+                    pack(piece * blocks.max(1) + number, panels);
+                }
+            });
             for_each_piece(c, rows * n, |piece, c| {
                 for (number, c) in c.chunks_mut(ROWS * n).enumerate() {
                     for (block, panels) in panels.chunks(DEPTH * width).enumerate() {
@@ -254,44 +293,6 @@ fn in_panels<E: Real + Send + Sync, const P: usize>(
                 }
             });
         });
-    }
-}
-
-/// c_j += Σ_l a_l b_jl: a row times a matrix that is stored by columns.
-///
-/// matrixmultiply copies its factors into another order first, which pays if each is used many times.
-/// With one row nothing is used twice, so this and the next two are plain loops.
-fn add_dots<E: Number>(a: &[E], b: &[E], c: &mut [E]) {
-    if a.is_empty() {
-        return;
-    }
-    for (c, row) in c.iter_mut().zip(b.chunks_exact(a.len())) {
-        *c += dot(a, row);
-    }
-}
-
-/// Σ a b in 16 sums side by side, which the compiler keeps in vector registers.
-fn dot<E: Number>(a: &[E], b: &[E]) -> E {
-    const LANES: usize = 16;
-    let (blocks_a, rest_a) = a.as_chunks::<LANES>();
-    let (blocks_b, rest_b) = b.as_chunks::<LANES>();
-    let mut sums = [E::default(); LANES];
-    for (a, b) in blocks_a.iter().zip(blocks_b) {
-        for lane in 0..LANES {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    let rest: E = rest_a.iter().zip(rest_b).map(|(&a, &b)| a * b).sum();
-    sums.into_iter().sum::<E>() + rest
-}
-
-/// c_j += Σ_l a_l b_lj: a row times a matrix that is stored by rows.
-fn add_rows<E: Number>(a: &[E], b: &[E], c: &mut [E]) {
-    if c.is_empty() {
-        return;
-    }
-    for (&a, row) in a.iter().zip(b.chunks_exact(c.len())) {
-        c.iter_mut().zip(row).for_each(|(c, &b)| *c += a * b);
     }
 }
 

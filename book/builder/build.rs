@@ -163,7 +163,7 @@ fn render(
         }
     });
     book.build()?;
-    finish::pages(out, widgets.script())?;
+    finish::pages(out, &widgets.scripts())?;
     Ok(pages)
 }
 

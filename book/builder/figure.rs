@@ -67,11 +67,13 @@ pub(crate) fn inline(svg: &str, alternative: &str) -> Result<String, String> {
         .and_then(|width| width.trim_end_matches("px").parse().ok())
         .ok_or("its first tag has no width in pixels; write one")?;
 
+    // Narrower than this, its letters could not be read: it scrolls. A very wide one fits a desk's page.
+    let least = (0.8 * width).min(740.0).round();
     let kept = ["viewBox", "xmlns"]
         .into_iter()
         .filter_map(|name| attribute(head, name).map(|value| format!(" {name}=\"{value}\"")));
     let mut figure = format!(
-        "<svg role=\"img\" aria-label=\"{}\" style=\"max-width:{width}px\"{}",
+        "<svg role=\"img\" aria-label=\"{}\" style=\"max-width:{width}px;--least:{least}px\"{}",
         escape(alternative),
         kept.collect::<String>(),
     );
@@ -131,7 +133,7 @@ mod tests {
     fn colours_become_variables_and_the_size_the_pages_own() {
         let svg = "<?xml version=\"1.0\"?>\n<svg width=\"680\" height=\"400\" viewBox=\"0 0 2040 1200\">\n\
                    <rect fill=\"#FFFFFF\" x=\"1\" stroke=\"#262b33\"/>\n</svg>\n";
-        let expected = "<svg role=\"img\" aria-label=\"A &lt; B\" style=\"max-width:680px\" \
+        let expected = "<svg role=\"img\" aria-label=\"A &lt; B\" style=\"max-width:680px;--least:544px\" \
                         viewBox=\"0 0 2040 1200\"> \
                         <rect style=\"fill:var(--plot-paper);stroke:var(--plot-ink)\" x=\"1\"/> </svg>";
         assert_eq!(inline(svg, "A < B").expect("an SVG"), expected);

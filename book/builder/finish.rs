@@ -1,5 +1,5 @@
 //! The last touch on mdBook's pages: what keeps those out who use no mouse or see no screen, and the
-//! widgets' script.
+//! widgets' scripts.
 
 use std::fs;
 use std::io;
@@ -12,9 +12,9 @@ const LANDMARKS: [(&str, &str); 2] = [
     ("<div id=\"mdbook-search-wrapper\"", "<div role=\"search\" id=\"mdbook-search-wrapper\""),
 ];
 
-/// Corrects every page of the folder. A page with a widget loads the script, if there is one.
-pub(crate) fn pages(folder: &Path, script: Option<(String, String)>) -> io::Result<()> {
-    if let Some((name, content)) = &script {
+/// Corrects every page of the folder. A page with a widget loads the first of the scripts.
+pub(crate) fn pages(folder: &Path, scripts: &[(String, String)]) -> io::Result<()> {
+    for (name, content) in scripts {
         fs::write(folder.join(name), content)?;
     }
     for entry in fs::read_dir(folder)? {
@@ -27,7 +27,7 @@ pub(crate) fn pages(folder: &Path, script: Option<(String, String)>) -> io::Resu
         if let Some(better) = with_button(&page) {
             page = better;
         }
-        if let Some((name, _)) = &script
+        if let Some((name, _)) = scripts.first()
             && page.contains(" data-widget=\"")
         {
             page = page.replace("</body>", &format!("<script src=\"{name}\"></script></body>"));

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use book::serve::Serving;
-use book::{Folders, Mistakes, NoWidgets, build};
+use book::{Folders, Live, Mistakes, build};
 use clap::{Parser, Subcommand};
 
 /// Builds the book and serves it on this machine; a change of a source shows at once
@@ -32,6 +32,9 @@ struct Arguments {
 enum Task {
     /// Build the book into target/book and stop
     Build,
+
+    /// Make the live figures anew, after a change of what they compute with
+    Widgets,
 }
 
 fn main() -> ExitCode {
@@ -50,23 +53,38 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let Arguments { command, port, hostname, open } = arguments;
     let folders = Folders::of_this_workspace();
-    if matches!(command, Some(Task::Build)) {
-        let start = Instant::now();
-        build(&folders, &NoWidgets)?;
-        let page = folders.out.join("index.html");
-        println!("built in {:.1} s: {}", start.elapsed().as_secs_f64(), page.display());
-        return Ok(());
+    let widgets = Live::new(&folders.root);
+    match command {
+        Some(Task::Widgets) => {
+            let size = widgets.make()?;
+            println!("the live figures are {} KB of WebAssembly", size.div_ceil(1000));
+            return Ok(());
+        }
+        Some(Task::Build) => {
+            let start = Instant::now();
+            build(&folders, &widgets)?;
+            let page = folders.out.join("index.html");
+            println!("built in {:.1} s: {}", start.elapsed().as_secs_f64(), page.display());
+            if let Some(why) = widgets.asleep() {
+                println!("{why}");
+            }
+            return Ok(());
+        }
+        None => {}
     }
 
     let report = &mut |built: &Result<(), Mistakes>| match built {
-        Ok(()) => println!("built"),
+        Ok(()) => match widgets.asleep() {
+            None => println!("built"),
+            Some(why) => println!("built; {why}"),
+        },
         Err(mistakes) => eprintln!("{mistakes}"),
     };
-    let serving = Serving::start(&folders, &NoWidgets, hostname, *port, report)?;
+    let serving = Serving::start(&folders, &widgets, hostname, *port, report)?;
     println!("the book is at {} (Ctrl-C ends)", serving.address());
     if *open {
         opener::open_browser(serving.address()).context("no browser can be opened")?;
     }
-    serving.watch(&NoWidgets, || true, report);
+    serving.watch(&widgets, || true, report);
     Ok(())
 }

@@ -140,7 +140,7 @@ impl Site<'_> {
             match event {
                 Event::Start(Tag::Paragraph) => paragraph = range,
                 Event::InlineMath(tex) => match self.maths.convert(&tex, false) {
-                    Ok(formula) => edits.push((range, formula)),
+                    Ok(formula) => edits.push(unbroken(text, range, formula)),
                     Err(what) => mistake(range.start, what),
                 },
                 Event::DisplayMath(tex) => {
@@ -339,6 +339,18 @@ fn inside_fence(source: &Source, block: &Range<usize>) -> (String, usize) {
         lines.pop();
     }
     (lines.join("\n"), source.line(block.start) + 1)
+}
+
+/// A formula, and in one piece with it the punctuation behind it: a browser may break the line between
+/// the two.
+fn unbroken(text: &str, formula: Range<usize>, html: String) -> Edit {
+    let rest = &text[formula.end..];
+    let marks = &rest[..rest.len() - rest.trim_start_matches(['.', ',', ';', ':', '?']).len()];
+    let html = match marks {
+        "" => html,
+        _ => format!("<span class=\"unbroken\">{html}{marks}</span>"),
+    };
+    (formula.start..formula.end + marks.len(), html)
 }
 
 fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {

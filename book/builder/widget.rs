@@ -4,18 +4,16 @@
 //! while the book is built, so that it is there on paper and without scripts; a script, where there is
 //! one, brings it to life in place.
 
-use crate::figure;
 use crate::site::Site;
 use crate::text::{escape, names};
 
 /// A widget as it looks before anyone touches it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Still {
-    /// The picture: an SVG with width, height and `viewBox`, in the palette of `lessons::plot`.
-    pub svg: String,
-    /// What the picture shows, for those who cannot see it.
-    pub alternative: String,
-    /// One sentence below the picture, as text.
+    /// The picture: an SVG element on one line that scales with the page, in the theme's variables, with its
+    /// alternative text.
+    pub picture: String,
+    /// One or two sentences below the picture, as text.
     pub caption: String,
 }
 
@@ -27,9 +25,9 @@ pub trait Widgets {
     /// The widget called `name` as it looks at first.
     fn still(&self, name: &str) -> Option<Still>;
 
-    /// The script that brings them to life, if there is one: a file's name and its content, written
-    /// beside the pages and loaded by each page that holds a widget.
-    fn script(&self) -> Option<(String, String)>;
+    /// What brings them to life, if there is anything: names and contents of files to write beside the pages.
+    /// A page that holds a widget loads the first, which loads the others when they are needed.
+    fn scripts(&self) -> Vec<(String, String)>;
 }
 
 /// No widgets.
@@ -45,8 +43,8 @@ impl Widgets for NoWidgets {
         None
     }
 
-    fn script(&self) -> Option<(String, String)> {
-        None
+    fn scripts(&self) -> Vec<(String, String)> {
+        Vec::new()
     }
 }
 
@@ -58,11 +56,13 @@ pub(crate) fn widget(site: &Site, name: &str) -> Result<String, String> {
             names(site.widgets.names())
         ));
     };
-    let svg = figure::inline(&still.svg, &still.alternative)
-        .map_err(|what| format!("the widget `{name}`: {what}"))?;
-    let (name, caption) = (escape(name), escape(&still.caption));
+    let Still { picture, caption } = still;
+    if !picture.contains(" role=\"img\"") || !picture.contains(" aria-label=\"") {
+        return Err(format!("the widget `{name}` does not say what its picture shows"));
+    }
+    let (name, caption) = (escape(name), escape(&caption));
     Ok(format!(
-        "<figure class=\"plot widget\" data-widget=\"{name}\"><div class=\"scroll view\">{svg}</div>\
+        "<figure class=\"plot widget\" data-widget=\"{name}\"><div class=\"view\">{picture}</div>\
          <div class=\"controls\"></div><figcaption>{caption}</figcaption></figure>"
     ))
 }

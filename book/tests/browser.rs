@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use ureq::Agent;
 
 /// How long a page may take to do what is expected of it.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One window. It closes, and the browser with it, when the value goes.
 pub(crate) struct Browser {
@@ -48,7 +48,7 @@ impl Browser {
         });
         let agent = Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(60)))
+            .timeout_global(Some(2 * PATIENCE))
             .build()
             .into();
         let session = format!("http://127.0.0.1:{}", port.unwrap_or(0));
@@ -64,6 +64,7 @@ impl Browser {
         });
         let wanted = json!({ "capabilities": { "alwaysMatch": {
             "goog:chromeOptions": options, "goog:loggingPrefs": { "browser": "ALL" },
+            "timeouts": { "script": PATIENCE.as_millis(), "pageLoad": PATIENCE.as_millis() },
         } } });
         let opened = browser.post("/session", &wanted)?;
         let id = opened["sessionId"].as_str().ok_or("chromedriver opens no session")?;
@@ -139,6 +140,17 @@ impl Browser {
         }
     }
 
+    /// Scrolls to each live figure of the page and waits until it is live.
+    #[track_caller]
+    pub(crate) fn wake(&self) {
+        let count = self.run("return document.querySelectorAll('[data-widget]').length");
+        for i in 0..count.as_u64().unwrap_or_default() {
+            let figure = format!("document.querySelectorAll('[data-widget]')[{i}]");
+            self.run(&format!("{figure}.scrollIntoView()"));
+            self.until(&format!("return {figure}.dataset.state === 'live'"));
+        }
+    }
+
     /// The text of the first element that the selector finds, as a reader sees it.
     #[track_caller]
     pub(crate) fn text(&self, css: &str) -> String {
@@ -163,6 +175,17 @@ impl Browser {
     #[track_caller]
     pub(crate) fn keys(&self, css: &str, text: &str) {
         self.ask(&format!("/element/{}/value", self.element(css)), &json!({ "text": text }));
+    }
+
+    /// Touches the window at a place, in pixels from its upper left corner, and lets go.
+    #[track_caller]
+    pub(crate) fn touch(&self, [x, y]: [f64; 2]) {
+        for (kind, points) in [("touchStart", json!([{ "x": x, "y": y }])), ("touchEnd", json!([]))]
+        {
+            let event = json!({ "type": kind, "touchPoints": points });
+            let touched = self.devtools("Input.dispatchTouchEvent", &event);
+            touched.unwrap_or_else(|error| panic!("{error}"));
+        }
     }
 
     /// What the page has said on its console since it was last asked, warnings and errors only.

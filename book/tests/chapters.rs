@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use book::{Folders, Mistakes, NoWidgets, Shown, anchors, build};
+use book::{Folders, Live, Mistakes, Shown, anchors, build};
 use lessons::catalog::LESSONS;
 use tempfile::TempDir;
 
@@ -16,7 +16,7 @@ static BOOK: LazyLock<(TempDir, Result<Shown, Mistakes>)> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let out = folder.path().join("book");
     let folders = Folders { out, ..Folders::of_this_workspace() };
-    let built = build(&folders, &NoWidgets);
+    let built = build(&folders, &Live::new(&folders.root));
     (folder, built)
 });
 
@@ -126,6 +126,34 @@ fn the_contents_number_the_chapters_as_their_files_and_titles_do() {
             .unwrap_or_else(|| panic!("there is no {file}"));
         let heading = format!("# {number}. {title}");
         assert_eq!(text.lines().next(), Some(&*heading), "{file}");
+    }
+}
+
+/// The parts with which a chapter ends, in their order. A chapter with several exercises says so.
+const LAST_PARTS: [&str; 5] =
+    ["When it goes wrong", "The paper, and what we measured", "Exercise", "Quiz", "What to try"];
+
+#[test]
+fn every_chapter_has_its_parts_under_the_same_headings() {
+    for lesson in written() {
+        let path = book_folder().join(format!("chapters/{lesson}.md"));
+        let text = fs::read_to_string(path).expect("a chapter is UTF-8");
+        let question = text.lines().nth(2).unwrap_or("");
+        let asks = question.starts_with("**Question: ") && question.ends_with("?**");
+        assert!(asks, "{lesson}: the third line is no `**Question: …?**`");
+        let command = format!("\n```sh\ncargo lesson {}\n```\n", &lesson[..2]);
+        assert!(text.contains(&command), "{lesson}: it does not say how to run its lesson");
+        assert!(
+            text.contains("<details class=\"predict\">"),
+            "{lesson}: it asks for no prediction"
+        );
+
+        let headings: Vec<&str> =
+            text.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        let last = &headings[headings.len().saturating_sub(LAST_PARTS.len())..];
+        let last: Vec<&str> =
+            last.iter().map(|&h| if h == "Exercises" { "Exercise" } else { h }).collect();
+        assert_eq!(last, LAST_PARTS, "{lesson}: its last headings");
     }
 }
 

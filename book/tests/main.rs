@@ -7,3 +7,4 @@ mod pages;
 mod serving;
 mod browser;
 mod in_browser;
+mod live_figures;

@@ -75,18 +75,14 @@ impl Widgets for Dial {
     }
 
     fn still(&self, name: &str) -> Option<Still> {
-        let circle = "<circle cx=\"50\" cy=\"50\" r=\"40\" fill=\"#1D5FA8\"/>";
-        (name == "dial").then(|| Still {
-            svg: format!(
-                "<svg width=\"100\" height=\"100\" viewBox=\"0 0 100 100\">{circle}</svg>"
-            ),
-            alternative: "A dial at 3".to_owned(),
-            caption: "Turn it.".to_owned(),
-        })
+        let picture = "<svg role=\"img\" aria-label=\"A dial at 3\" viewBox=\"0 0 100 100\">\
+                       <circle cx=\"50\" cy=\"50\" r=\"40\"/></svg>";
+        let caption = "Turn it.".to_owned();
+        (name == "dial").then(|| Still { picture: picture.to_owned(), caption })
     }
 
-    fn script(&self) -> Option<(String, String)> {
+    fn scripts(&self) -> Vec<(String, String)> {
         let script = "document.querySelector('.widget').dataset.state = 'live';";
-        Some(("widgets.js".to_owned(), script.to_owned()))
+        vec![("widgets.js".to_owned(), script.to_owned())]
     }
 }

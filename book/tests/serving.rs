@@ -4,16 +4,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use book::serve::Serving;
-use book::{Mistakes, NoWidgets};
+use book::{Mistakes, NoWidgets, Widgets};
 use ureq::Agent;
 
 use crate::scratch_book::ScratchBook;
 
 /// Serves the scratch book while `f` runs, and returns how often it was built.
-fn while_served(book: &ScratchBook, f: impl FnOnce(&str) + Send) -> usize {
+fn while_served(book: &ScratchBook, widgets: &dyn Widgets, f: impl FnOnce(&str) + Send) -> usize {
     let mut builds = 0;
     let mut count = |_: &Result<(), Mistakes>| builds += 1;
-    let serving = Serving::start(&book.folders(), &NoWidgets, "localhost", 0, &mut count)
+    let serving = Serving::start(&book.folders(), widgets, "localhost", 0, &mut count)
         .expect("some port is free");
     let done = AtomicBool::new(false);
     /// Says so when it goes, a panic included.
@@ -28,13 +28,13 @@ fn while_served(book: &ScratchBook, f: impl FnOnce(&str) + Send) -> usize {
             let _done = Done(&done);
             f(serving.address());
         });
-        serving.watch(&NoWidgets, || !done.load(Ordering::Relaxed), &mut count);
+        serving.watch(widgets, || !done.load(Ordering::Relaxed), &mut count);
     });
     builds
 }
 
-pub(crate) fn serve(book: &ScratchBook, f: impl FnOnce(&str) + Send) {
-    while_served(book, f);
+pub(crate) fn serve(book: &ScratchBook, widgets: &dyn Widgets, f: impl FnOnce(&str) + Send) {
+    while_served(book, widgets, f);
 }
 
 fn agent() -> Agent {
@@ -49,7 +49,7 @@ fn get(address: &str) -> (u16, String) {
 #[test]
 fn pages_are_served_and_nothing_else() {
     let book = ScratchBook::new();
-    let builds = while_served(&book, |address| {
+    let builds = while_served(&book, &NoWidgets, |address| {
         let (status, page) = get(address);
         assert!(status == 200 && page.contains("First page"), "{page}");
         assert_eq!(get(&format!("{address}08_toy.html?highlight=x")).0, 200);
@@ -66,7 +66,7 @@ fn pages_are_served_and_nothing_else() {
 #[test]
 fn a_change_is_news_and_so_is_a_mistake() {
     let book = ScratchBook::new();
-    while_served(&book, |address| {
+    while_served(&book, &NoWidgets, |address| {
         let news = |seen: u64| get(&format!("{address}book-news?seen={seen}")).1;
         let write = |text: &str| book.write("book/chapters/README.md", text);
         // The watcher has to have looked once before there can be a change.

@@ -61,14 +61,22 @@
     document.getElementById("mdbook-sidebar-toggle-anchor").click();
   });
 
-  // 3. A box that scrolls can be reached and moved with the keyboard, and only then is a stop on the way.
+  // 3. A box that scrolls can be reached and moved with the keyboard, and only then is a stop on the way; and it shows
+  // that it goes on at the right, until its end is in sight.
   const boxes = document.querySelectorAll(".scroll, pre > code, .table-wrapper, math[display=block]");
+  const more = box => {
+    box.toggleAttribute("data-more", box.scrollLeft + box.clientWidth < box.scrollWidth - 2);
+  };
   const reach = () => {
     for (const box of boxes) {
       if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
       else box.removeAttribute("tabindex");
+      more(box);
     }
   };
+  for (const box of boxes) box.addEventListener("scroll", () => more(box), { passive: true });
+  // A box in a closed answer or hint has no width before it is opened.
+  for (const details of document.querySelectorAll("main details")) details.addEventListener("toggle", reach);
   reach();
   window.addEventListener("resize", reach);
   window.addEventListener("load", reach);

@@ -34,7 +34,7 @@ pub const LESSONS: &[Lesson] = &[
     },
     Lesson { name: "06_ngram_wall", question: "How far can counting go?", seconds: 30 },
     Lesson { name: "07_rnn_forward", question: "What is a hidden state?", seconds: 1 },
-    Lesson { name: "08_bptt_by_hand", question: "Where does the gradient go in time?", seconds: 1 },
+    Lesson { name: "08_bptt_by_hand", question: "Where does the gradient go in time?", seconds: 8 },
     Lesson { name: "09_task_shapes", question: "Where do I put the loss?", seconds: 10 },
     Lesson { name: "10_min_char_rnn", question: "Can 100 lines write English?", seconds: 30 },
 ];

@@ -5,7 +5,7 @@
 //!            gates and state from A_t and B_t               one sweep of the cell's own
 //!
 //! backward   dA_t and dB_t from ∂ℓ_t/∂h_t + dh              one sweep of the cell's own
-//!            dh = dB_t W_hh, and what goes past it          W_hh packed once
+//!            dh = dB_t W_hh, and what goes past it          W_hh packed once, for one row as it is stored
 //!            dW_ih = dAᵀ X,  dW_hh = dBᵀ H_prev,  dX = dA W_ih,  db = Σ dA      for all t, one product each
 //! ```
 //!
@@ -218,12 +218,12 @@ impl<C: Fused, E: Element> OpMany<E> for Sequence<C, E> {
             let (db, hs) = (db.clone(), self.passed.outputs[0].clone());
             Contribution::lazy(move || back::recurrent_gradient(&db, &hs, &h_0, way))
         });
-        if b_ih.is_some() {
-            grads.push(da.sum_over(&[0]).into());
-        }
-        if b_hh.is_some() {
-            grads.push(db.sum_over(&[0]).into());
-        }
+        let d_bias = b_ih.map(|_| da.sum_over(&[0]));
+        let d_bias_hh = b_hh.map(|_| match &d_bias {
+            Some(same) if !C::APART => same.clone(),
+            _ => db.sum_over(&[0]),
+        });
+        grads.extend([d_bias, d_bias_hh].into_iter().flatten().map(Contribution::from));
         grads.extend(dx);
         grads.extend(swept.d_state.into_iter().map(Contribution::from));
         grads

@@ -27,8 +27,6 @@ pub(crate) struct Pack<'a, E, const P: usize> {
     /// k and n.
     pub(crate) sizes: [usize; 2],
     pub(crate) transposed: bool,
-    /// Whether the columns that the last panel lacks are set to zero; else they stay what they are.
-    pub(crate) zeros: bool,
     pub(crate) panels: &'a mut [E],
 }
 
@@ -47,7 +45,7 @@ impl<E: Real, const P: usize> Kernel for Pack<'_, E, P> {
             let lines = panel.as_chunks_mut::<P>().0;
             let first = number * P;
             let columns = P.min(n - first);
-            if columns < P && self.zeros {
+            if columns < P {
                 lines.iter_mut().for_each(|line| line[columns..].fill(E::default()));
             }
             if self.transposed {
@@ -125,7 +123,6 @@ mod tests {
                             stride,
                             sizes,
                             transposed,
-                            zeros: true,
                             panels: &mut panels,
                         };
                         run_at(level, pack);

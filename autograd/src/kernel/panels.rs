@@ -66,9 +66,10 @@ impl Real for f64 {
 pub(crate) struct Product<'a, E> {
     /// m, k and n.
     pub(crate) sizes: [usize; 3],
-    /// The rows of A, each `stride` numbers after the one before it.
+    /// The rows of A, each `stride` numbers after the one before it; or its columns, if `by_columns`.
     pub(crate) a: &'a [E],
     pub(crate) stride: usize,
+    pub(crate) by_columns: bool,
     pub(crate) panels: &'a [E],
     pub(crate) c: &'a mut [E],
     pub(crate) accumulate: bool,
@@ -113,8 +114,9 @@ impl<E: Real> Product<'_, E> {
         mut self,
     ) {
         let [m, k, n] = self.sizes;
-        let needed = if m * k == 0 { 0 } else { (m - 1) * self.stride + k };
-        assert!(self.a.len() >= needed, "rows of a product [{m}, {k}] · [{k}, {n}]");
+        let [lines, length] = if self.by_columns { [k, m] } else { [m, k] };
+        let needed = if m * k == 0 { 0 } else { (lines - 1) * self.stride + length };
+        assert!(self.a.len() >= needed, "left factor of a product [{m}, {k}] · [{k}, {n}]");
         assert_eq!(self.panels.len(), k * n.next_multiple_of(P), "panels of [{k}, {n}]");
         assert_eq!(self.c.len(), m * n, "result of a product [{m}, {k}] · [{k}, {n}]");
         if m == 0 {
@@ -160,8 +162,31 @@ impl<E: Real> Product<'_, E> {
         row: usize,
         column: usize,
     ) {
-        let [_, k, n] = self.sizes;
-        let rows = from_fn(|r| &self.a[(row + r) * self.stride..][..k]);
+        if self.by_columns {
+            let columns = Columns::<'_, E, R> { first: &self.a[row..], stride: self.stride };
+            self.tiles_of::<FUSED, P, H, Q, R, S>(columns, panel, row, column);
+        } else {
+            let rows = from_fn(|r| &self.a[(row + r) * self.stride..][..panel.len()]);
+            self.tiles_of::<FUSED, P, H, Q, R, S>(rows, panel, row, column);
+        }
+    }
+
+    #[inline(always)]
+    fn tiles_of<
+        const FUSED: bool,
+        const P: usize,
+        const H: usize,
+        const Q: usize,
+        const R: usize,
+        const S: usize,
+    >(
+        &mut self,
+        rows: impl Rows<E, R>,
+        panel: &[[E; P]],
+        row: usize,
+        column: usize,
+    ) {
+        let n = self.sizes[2];
         for first in (0..P.min(n - column)).step_by(S) {
             let place = [row, column + first];
             match n - column - first {
@@ -200,19 +225,51 @@ impl<E: Real> Product<'_, E> {
     }
 }
 
+/// R rows of A, however they lie.
+trait Rows<E, const R: usize>: Copy {
+    /// The numbers of the rows in the l-th column.
+    fn column(self, l: usize) -> [E; R];
+}
+
+/// Rows that lie one by one.
+impl<E: Real, const R: usize> Rows<E, R> for [&[E]; R] {
+    #[inline(always)]
+    fn column(self, l: usize) -> [E; R] {
+        let mut column = [E::default(); R];
+        for r in 0..R {
+            column[r] = self[r][l];
+        }
+        column
+    }
+}
+
+/// Rows of a matrix that is stored by columns, from the first one's first number on.
+#[derive(Clone, Copy)]
+struct Columns<'a, E, const R: usize> {
+    first: &'a [E],
+    stride: usize,
+}
+
+impl<E: Real, const R: usize> Rows<E, R> for Columns<'_, E, R> {
+    #[inline(always)]
+    fn column(self, l: usize) -> [E; R] {
+        *self.first[l * self.stride..].first_chunk().expect("a column has all rows")
+    }
+}
+
 /// Σ_l a_rl w_ls for R rows and for S columns of a panel, from `first` on.
 #[inline(always)]
 fn tile<E: Real, const FUSED: bool, const P: usize, const R: usize, const S: usize>(
-    rows: [&[E]; R],
+    rows: impl Rows<E, R>,
     panel: &[[E; P]],
     first: usize,
 ) -> [[E; S]; R] {
-    let rows = rows.map(|row| &row[..panel.len()]);
     let mut sums = [[E::default(); S]; R];
     for (l, line) in panel.iter().enumerate() {
         let w: &[E; S] = line[first..].first_chunk().expect("a panel is whole tiles");
+        let column = rows.column(l);
         for r in 0..R {
-            let a = rows[r][l];
+            let a = column[r];
             for s in 0..S {
                 let sum = sums[r][s];
                 sums[r][s] = if FUSED { a.mul_add(w[s], sum) } else { a * w[s] + sum };
@@ -262,6 +319,7 @@ mod tests {
                 .flat_map(|(m, k)| SIZES.map(|n| (m, k, n)))
             {
                 let a: Vec<$float> = (0..m * k).map(number).collect();
+                let columns: Vec<$float> = (0..m * k).map(|i| a[i % m * k + i / m]).collect();
                 let w: Vec<$float> = (0..k * n).map(|i| number(i + 11)).collect();
                 let start: Vec<$float> = (0..m * n).map(|i| number(i + 5)).collect();
                 let panels = in_panels(&w, [k, n], $panel);
@@ -274,15 +332,18 @@ mod tests {
                     }
                 }
                 for (name, level) in levels() {
-                    for accumulate in [false, true] {
+                    for (accumulate, by_columns) in
+                        [(false, false), (true, false), (false, true)]
+                    {
                         let mut c = match accumulate {
                             true => start.clone(),
                             false => vec![$float::NAN; m * n],
                         };
                         let product = Product {
                             sizes: [m, k, n],
-                            a: &a,
-                            stride: k,
+                            a: if by_columns { &columns } else { &a },
+                            stride: if by_columns { m } else { k },
+                            by_columns,
                             panels: &panels,
                             c: &mut c,
                             accumulate,
@@ -293,7 +354,7 @@ mod tests {
                             let error = (f64::from(c[i]) - before - exact[i]).abs();
                             assert!(
                                 error <= $tolerance * (1.0 + k as f64),
-                                "{name}, [{m}, {k}] · [{k}, {n}], {accumulate}, at {i}: {error:e}"
+                                "{name}, [{m}, {k}] · [{k}, {n}], {accumulate}, {by_columns}, at {i}: {error:e}"
                             );
                         }
                     }
@@ -326,6 +387,7 @@ mod tests {
                     sizes: [m, k, n],
                     a: &a[from * k..(from + m) * k],
                     stride: k,
+                    by_columns: false,
                     panels: &panels,
                     c: &mut c,
                     accumulate: false,

@@ -49,7 +49,7 @@ impl Mask {
     pub(crate) fn of_pairs<E: Element>(
         a: &Tensor<E>,
         b: &Tensor<E>,
-        holds: impl Fn(E, E) -> bool,
+        holds: impl Fn(E, E) -> bool + Sync,
     ) -> Self {
         let yes = a.zip(b, |a, b| if holds(a, b) { E::ONE } else { E::ZERO });
         yes.mask(|yes| yes == 1.0)

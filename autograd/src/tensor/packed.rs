@@ -14,9 +14,7 @@ use std::mem::size_of;
 use super::Tensor;
 use super::matmul::Matrix;
 use crate::element::Element;
-use crate::error::expect;
 use crate::product::Factors;
-use crate::shape::Shape;
 
 /// The bytes of a line of the processor's cache, at whose start the panels begin.
 const LINE: usize = 64;
@@ -56,11 +54,8 @@ impl<E: Element> Packed<E> {
         let w = w.into();
         let [k, n] = sizes(&w);
         let room = length::<E>([k, n]) + LINE / size_of::<E>();
-        let mut start = 0;
-        let numbers = Tensor::build(expect(Shape::new("packed", &[room])), |numbers| {
-            numbers.resize(room, E::ZERO);
-            start = numbers.as_ptr().align_offset(LINE).min(LINE / size_of::<E>());
-        });
+        let numbers = Tensor::<E>::unset(&[room]);
+        let start = numbers.data().as_ptr().align_offset(LINE).min(LINE / size_of::<E>());
         let mut packed = Self { numbers, start, k, n };
         packed.set(w);
         packed

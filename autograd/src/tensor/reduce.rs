@@ -5,16 +5,34 @@ use crate::element::Element;
 use crate::error::{Error, expect};
 use crate::shape::Shape;
 
-/// Below this many numbers a sum is a plain loop.
+/// Up to this many numbers a sum is a plain loop.
 const PLAIN_SUM: usize = 128;
+/// Up to this many it is 16 of them.
+const LANED_SUM: usize = 16 * PLAIN_SUM;
 
 /// Σ numbers, each half summed alone: the rounding error grows with log n, not with n.
 fn pairwise_sum<E: Element>(numbers: &[E]) -> E {
     if numbers.len() <= PLAIN_SUM {
         return numbers.iter().copied().sum();
     }
+    if numbers.len() <= LANED_SUM {
+        return laned_sum(numbers);
+    }
     let (left, right) = numbers.split_at(numbers.len() / 2);
     pairwise_sum(left) + pairwise_sum(right)
+}
+
+/// Every 16th number by itself: sums side by side, which do not wait for each other.
+fn laned_sum<E: Element>(numbers: &[E]) -> E {
+    let (blocks, rest) = numbers.as_chunks::<16>();
+    let mut sums = [E::ZERO; 16];
+    for block in blocks {
+        for lane in 0..16 {
+            sums[lane] += block[lane];
+        }
+    }
+    let rest: E = rest.iter().copied().sum();
+    sums.into_iter().sum::<E>() + rest
 }
 
 impl Shape {

@@ -9,6 +9,11 @@ pub fn check() {
     let c = tape.push(&[(b, 1.0), (a, 1.0)]);
 
     equal("the first backward", tape.backward(c), Ok(()));
+    assert!(
+        tape.grads != [3.0, 1.0, 1.0],
+        "the gradient in a is 3, it should be 7: a is used three times, and only the last use counts; \
+         `=` where `+=` is due"
+    );
     all_close("the gradients in a, b, c", &tape.grads, &[7.0, 1.0, 1.0], 1e-12);
 
     let refusal = match tape.backward(c) {

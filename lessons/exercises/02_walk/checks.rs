@@ -27,7 +27,7 @@ pub fn check() {
     let apart = vec![vec![], vec![], vec![(0, 5.0)]];
     gradients("y = 5a, b apart", &apart, &[5.0, 0.0, 1.0]);
     let found = walk("y = 5a, asked in the middle", &cube, 1);
-    all_close_or_say("y = 5a, asked in the middle", &found, &[6.0, 1.0]);
+    all_close_or_say("y = 5a, asked in the middle", &cube, &found, &[6.0, 1.0]);
 
     // 2^60 paths, 61 nodes.
     let mut doublings: Graph = vec![vec![]];
@@ -74,7 +74,7 @@ fn walk(what: &str, graph: &Graph, output: usize) -> Vec<f64> {
     equal(&format!("{what}: the number of gradients"), grads.len(), output + 1);
     if let Some(i) = asked.borrow().iter().position(|&times| times > 1) {
         if graph.len() < 100 {
-            all_close_or_say(what, &grads, &right(graph, output));
+            all_close_or_say(what, graph, &grads, &right(graph, output));
         }
         panic!("{what}: you ask for the operands of node {i} more than once; once is enough");
     }
@@ -83,21 +83,57 @@ fn walk(what: &str, graph: &Graph, output: usize) -> Vec<f64> {
 
 fn gradients(what: &str, graph: &Graph, expected: &[f64]) {
     let found = walk(what, graph, expected.len() - 1);
-    all_close_or_say(what, &found, expected);
+    all_close_or_say(what, graph, &found, expected);
 }
 
-fn all_close_or_say(what: &str, found: &[f64], expected: &[f64]) {
+fn all_close_or_say(what: &str, graph: &Graph, found: &[f64], expected: &[f64]) {
+    let known = MISTAKES.iter().find(|(_, order, hand_on)| {
+        walk_wrongly(graph, expected.len() - 1, *order, *hand_on) == found
+    });
     for (i, (&found, &expected)) in found.iter().zip(expected).enumerate() {
-        let advice = if found.abs() < expected.abs() {
-            "; is a contribution lost, `=` where `+=` is due?"
-        } else {
-            "; is it handed on before it is complete?"
+        let advice = match known {
+            Some((mistake, ..)) => mistake,
+            None if found.abs() < expected.abs() => "is a contribution lost?",
+            None => "is it handed on before it is complete?",
         };
         assert!(
             (found - expected).abs() <= 1e-12 * expected.abs().max(1.0),
-            "{what}: the gradient in node {i} is {found}, it should be {expected}{advice}"
+            "{what}: the gradient in node {i} is {found}, it should be {expected}; {advice}"
         );
     }
+}
+
+/// In which order the nodes have their turn.
+#[derive(Clone, Copy, PartialEq)]
+enum Order {
+    LastFirst,
+    FirstFirst,
+}
+
+/// What reaches an operand that has `old`, from a node with the gradient `dy`.
+type HandOn = fn(old: f64, dy: f64, slope: f64) -> f64;
+
+/// What people write instead.
+const MISTAKES: [(&str, Order, HandOn); 3] = [
+    ("a contribution is lost: `=` where `+=` is due", Order::LastFirst, |_, dy, slope| dy * slope),
+    ("each contribution is to be multiplied by the slope", Order::LastFirst, |old, dy, _| old + dy),
+    (
+        "the walk goes from the first node to the last, and a node hands on before its uses have",
+        Order::FirstFirst,
+        |old, dy, slope| old + dy * slope,
+    ),
+];
+
+fn walk_wrongly(graph: &Graph, output: usize, order: Order, hand_on: HandOn) -> Vec<f64> {
+    let mut grads = vec![0.0; output + 1];
+    grads[output] = 1.0;
+    for turn in 0..=output {
+        let i = if order == Order::LastFirst { output - turn } else { turn };
+        for &(operand, slope) in &graph[i] {
+            grads[operand] = hand_on(grads[operand], grads[i], slope);
+        }
+    }
+    grads
 }
 
 /// The gradients by another way than the solution's: node by node, from its uses.

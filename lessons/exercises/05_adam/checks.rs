@@ -94,6 +94,8 @@ struct Variant {
     correct_v: bool,
     eps_inside: bool,
     first_t: i32,
+    counts: bool,
+    keeps: bool,
     square: bool,
     root: bool,
     swap: bool,
@@ -106,6 +108,8 @@ const RIGHT: Variant = Variant {
     correct_v: true,
     eps_inside: false,
     first_t: 1,
+    counts: true,
+    keeps: false,
     square: true,
     root: true,
     swap: false,
@@ -121,7 +125,8 @@ fn diagnose(w: &[f64], steps: usize, expected: &[f64; 5]) {
     assert!(w != linspace(-1.0, 1.0), "the weights have not moved");
     assert!(
         w.iter().all(|w| w.is_finite()),
-        "a weight is not finite: is t 1 in the first step? With t = 0 the correction divides by 0"
+        "a weight is not finite: is t 1 in the first step? With t = 0 the correction divides by 0. \
+         And is v the mean of g², which is never negative?"
     );
     let variants = [
         Variant {
@@ -136,6 +141,13 @@ fn diagnose(w: &[f64], steps: usize, expected: &[f64; 5]) {
             mistake: "ε belongs outside of the root, √v̂ + ε", eps_inside: true, ..RIGHT
         },
         Variant { mistake: "t is 2 in the first step; count once", first_t: 2, ..RIGHT },
+        Variant { mistake: "t is 1 in every step; count them", counts: false, ..RIGHT },
+        Variant {
+            mistake: "m and v are corrected again and again; keep them as they are, and correct only \
+                      what goes into the step",
+            keeps: true,
+            ..RIGHT
+        },
         Variant {
             mistake: "v is the mean of g², and here it is that of g",
             square: false,
@@ -146,7 +158,12 @@ fn diagnose(w: &[f64], steps: usize, expected: &[f64; 5]) {
         Variant { mistake: "the step goes up the slope; subtract it", sign: -1.0, ..RIGHT },
     ];
     for variant in variants {
-        assert!(!close(w, &variant.run(steps)), "after {steps} steps: {}", variant.mistake);
+        let plural = if steps == 1 { "" } else { "s" };
+        assert!(
+            !close(w, &variant.run(steps)),
+            "after {steps} step{plural}: {}",
+            variant.mistake
+        );
     }
 }
 
@@ -156,13 +173,17 @@ impl Variant {
         let (mut m, mut v) = ([0.0; 5], [0.0; 5]);
         let (b1, b2) = if self.swap { (0.999_f64, 0.9_f64) } else { (0.9, 0.999) };
         for step in 0..steps as i32 {
-            let t = step + self.first_t;
+            let t = self.first_t + if self.counts { step } else { 0 };
             let g = gradient(&w);
             for ((w, g), (m, v)) in w.iter_mut().zip(g).zip(m.iter_mut().zip(&mut v)) {
                 *m = b1 * *m + (1.0 - b1) * g;
                 *v = b2 * *v + (1.0 - b2) * if self.square { g * g } else { g };
-                let m = if self.correct_m { *m / (1.0 - b1.powi(t)) } else { *m };
-                let v = if self.correct_v { *v / (1.0 - b2.powi(t)) } else { *v };
+                let corrected_m = if self.correct_m { *m / (1.0 - b1.powi(t)) } else { *m };
+                let corrected_v = if self.correct_v { *v / (1.0 - b2.powi(t)) } else { *v };
+                if self.keeps {
+                    (*m, *v) = (corrected_m, corrected_v);
+                }
+                let (m, v) = (corrected_m, corrected_v);
                 let below = match (self.root, self.eps_inside) {
                     (true, true) => (v + 1e-8).sqrt(),
                     (true, false) => v.sqrt() + 1e-8,

@@ -1,25 +1,42 @@
-//! Lesson 08. Where does the gradient go in time?      cargo lesson 08_bptt_by_hand   (1 s)
+//! Lesson 08. Where does the gradient go in time?      cargo lesson 08_bptt_by_hand   (8 s)
 //!
 //! Backpropagation through time of a vanilla cell, written out, beside the tape and numeric
-//! derivatives; what each step adds to the gradient, and what is lost without `dhnext`.
+//! derivatives; what each step adds to the gradient, and what is lost without `dhnext`: little of the
+//! direction, little of the loss, and all that had to be remembered.
 
 use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
-use autograd::{Params, Tape, Tensor, Var, draw::Draw};
+use autograd::ops::CrossEntropy;
+use autograd::optim::{Adam, Optimizer};
+use autograd::{Params, Tape, Tensor, Var, clip::clip_grad_norm, draw::Draw, init, params};
 use clap::Parser;
 use lessons::options::Options;
-use lessons::plot::{Bars, Graph};
+use lessons::plot::{Bars, Graph, LineChart, Series};
+use lessons::progress::{self, ProgressBar};
 use lessons::report::{result, run};
-use rand::SeedableRng;
+use lessons::seeds::Spread;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 use rnn::cell::Step;
-use rnn::{Cell, Gru, Lstm, Seq, Vanilla, unroll, unroll_on_tape};
+use rnn::data::tasks::agreement::{WORDS, agreement};
+use rnn::{Cell, Gru, Linear, Lstm, Seq, Vanilla, unroll, unroll_on_tape};
 
 const T: usize = 12; // steps
 const B: usize = 2; // batch rows
 const I: usize = 3; // inputs
 const H: usize = 4; // units
+
+// For the networks that are trained, on the corpus of chapter 6:
+const UNITS: [usize; 2] = [32, 64];
+const STEPS: usize = 1_000;
+const RATE: f64 = 1e-2;
+const TEXTS: usize = 32; // read side by side
+const TEXT_STEPS: usize = 24; // words of each
+const DEPTHS: usize = 4; // 0 to 3 distractors
+const JUDGED: usize = 400; // sentences for each of them, and texts for the loss
+const MEAN_OF: usize = 25; // steps that a point of the loss curve stands for
 
 /// Backpropagation through time by hand, beside the tape and a numeric derivative
 #[derive(Parser)]
@@ -35,11 +52,12 @@ fn main() -> ExitCode {
 
 /// The weights of a vanilla cell, or their gradients: [H, I], [H, H], [H].
 #[derive(Clone)]
-struct Weights {
-    w_ih: Tensor<f64>,
-    w_hh: Tensor<f64>,
-    b: Tensor<f64>,
+struct Weights<L = Tensor<f64>> {
+    w_ih: L,
+    w_hh: L,
+    b: L,
 }
+params!(Weights { w_ih: "w_ih", w_hh: "w_hh", b: "b" });
 
 impl Weights {
     const NAMES: [&'static str; 3] = ["w_ih", "w_hh", "b"];
@@ -257,14 +275,51 @@ fn lesson(options: &Options) -> Result<()> {
     });
     println!("\n6. cosine between the gradient and what is left without dhnext");
     let rnn = print_cosines("by hand", cosines);
-
-    // 7. The loop is the same for every cell; what differs is one step back.
+    // The loop is the same for every cell; what differs is one step back.
     let gru = print_cosines("gru", cosines_of::<Gru>(seeds)?);
     let lstm = print_cosines("lstm", cosines_of::<Lstm>(seeds)?);
     let vanilla = print_cosines("rnn", cosines_of::<Vanilla>(seeds)?);
     for (name, cosine) in [("by hand", rnn), ("rnn", vanilla), ("gru", gru), ("lstm", lstm)] {
         ensure!((0.0..0.99).contains(&cosine), "{name}: without dhnext the cosine is {cosine:.3}");
     }
+
+    // 7. Train with it and without it, all else equal. What does the loss say, and what do the verbs?
+    let seeds_with = |&units: &usize| seeds.map(|seed| (units, seed));
+    let pairs: Vec<_> = UNITS.iter().flat_map(seeds_with).collect();
+    let bar = progress::bar((2 * pairs.len() * STEPS) as u64);
+    let train = |&(units, seed): &_| -> Result<[Reader; 2]> {
+        Ok([Reader::train(units, true, seed, &bar)?, Reader::train(units, false, seed, &bar)?])
+    };
+    let readers = pairs.par_iter().map(train).collect::<Result<Vec<_>>>()?;
+    bar.finish_and_clear();
+    let trained = UNITS.iter().zip(readers.chunks(seeds.len()));
+    let trained: Vec<_> = trained.map(|(&units, readers)| Trained::of(units, readers)).collect();
+
+    println!("\n7. trained, median of {} seeds: loss, and share of right verbs", seeds.len());
+    println!("   units   dhnext     loss   with 0 distractors     1     2     3");
+    for Trained { units, loss, right, .. } in &trained {
+        for (i, dhnext) in ["kept", "dropped"].iter().enumerate() {
+            let shares = right[i].map(|right| format!("{:.2}", right.median)).join("  ");
+            println!("   {units:5}   {dhnext:7}   {:.3}                 {shares}", loss[i].median);
+        }
+    }
+    println!("   with 1 to 3 distractors, dropped, the spread:");
+    for Trained { units, ratio, later, .. } in &trained {
+        println!("   {units} units: right {}, loss x {ratio}", later[1]);
+        let (ratio, [kept, _]) = (ratio.median, later);
+        ensure!(
+            ratio <= 1.10,
+            "{units} units: the loss without dhnext is {ratio:.3} times the other"
+        );
+        ensure!(kept.median >= 0.95, "{units} units: with dhnext only {kept} verbs are right");
+    }
+    let dropped = trained[0].later[1];
+    ensure!(dropped.median <= 0.6, "without dhnext {dropped} verbs are right, more than by luck");
+    let mut chart = LineChart::new("Two trainings, one of them wrong", "step", "loss");
+    for (name, reader) in ["with dhnext", "without"].iter().zip(&readers[0]) {
+        chart.series.push(Series::new(name, reader.curve()));
+    }
+    chart.write(&folder.join("08_loss.svg"))?;
 
     println!();
     result("steps", T);
@@ -275,6 +330,14 @@ fn lesson(options: &Options) -> Result<()> {
     result("cosine_without_dhnext", format!("{rnn:.2}"));
     result("gru_cosine_without_dhnext", format!("{gru:.2}"));
     result("lstm_cosine_without_dhnext", format!("{lstm:.2}"));
+    for Trained { units, loss, ratio, later, .. } in &trained {
+        result(&format!("loss_{units}"), format!("{:.3}", loss[0].median));
+        result(&format!("loss_without_dhnext_{units}"), format!("{:.3}", loss[1].median));
+        result(&format!("loss_ratio_{units}"), format!("{:.2}", ratio.median));
+        result(&format!("right_{units}"), format!("{:.2}", later[0].median));
+        result(&format!("right_without_dhnext_{units}"), format!("{:.2}", later[1].median));
+        result(&format!("right_without_dhnext_{units}_spread"), later[1].range(2));
+    }
     Ok(())
 }
 
@@ -399,4 +462,139 @@ fn cosine(a: &[&Tensor<f64>], b: &[&Tensor<f64>]) -> f64 {
         a.iter().zip(b).map(|(&a, &b)| (a * b).sum().item()).sum()
     };
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+}
+
+/// A vanilla cell that reads words, and a linear layer that scores the next one.
+struct Reader {
+    cell: Weights,
+    head: Linear<Tensor<f64>>,
+    losses: Vec<f64>, // at each step of the training
+    loss: f64,        // on texts it was not trained on
+    right: [f64; DEPTHS],
+}
+
+impl Reader {
+    // ANCHOR: train
+    /// Trained by the loop above, with `dhnext` or without it.
+    fn train(units: usize, carry: bool, seed: u64, bar: &ProgressBar) -> Result<Self> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut reader = Self::init(units, &mut rng);
+        let mut adams = [Adam::new(RATE), Adam::new(RATE)];
+        for step in 0..STEPS {
+            let (xs, targets) = texts(TEXTS, &mut rng);
+            let hs = forward(&reader.cell, &xs);
+            let outputs = Tensor::stack(&hs[1..]).reshape(&[TEXT_STEPS * TEXTS, units]);
+            let scores = reader.head.forward(&outputs);
+            let (loss, d_scores) = CrossEntropy::new(&targets).loss_and_grad(scores)?;
+
+            let (d_head, d_outputs) = reader.head.backward(&outputs, &d_scores);
+            let d_outputs = d_outputs.reshape(&[TEXT_STEPS, TEXTS, units]);
+            let d_losses: Vec<_> = (0..TEXT_STEPS).map(|t| d_outputs.entry(t)).collect();
+            let mut d_cell = backward(&reader.cell, &xs, &hs, &d_losses, carry).grads;
+            clip_grad_norm(&mut d_cell, 1.0)?;
+
+            for adam in &mut adams {
+                *adam.lr() = RATE * (1.0 - step as f64 / STEPS as f64);
+            }
+            adams[0].step(&mut reader.cell, &d_cell)?;
+            adams[1].step(&mut reader.head, &d_head)?;
+            reader.losses.push(loss);
+            bar.inc(1);
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(seed.wrapping_add(1_000));
+        (reader.loss, reader.right) = reader.judge(&mut rng)?;
+        Ok(reader)
+    }
+    // ANCHOR_END: train
+
+    fn init(units: usize, rng: &mut ChaCha8Rng) -> Self {
+        let bound = 1.0 / (units as f64).sqrt();
+        let mut uniform = |shape: &[usize]| init::uniform(shape, bound, rng);
+        let [w_ih, w_hh, b] =
+            [&[units, WORDS.len()][..], &[units, units], &[units]].map(&mut uniform);
+        let head = Linear::init(units, WORDS.len(), rng);
+        let cell = Weights { w_ih, w_hh, b };
+        Self { cell, head, losses: Vec::new(), loss: 0.0, right: [0.0; DEPTHS] }
+    }
+
+    /// The loss on new texts, and for each number of distractors the share of new sentences whose right verb is
+    /// preferred to the wrong one.
+    fn judge(&self, rng: &mut ChaCha8Rng) -> Result<(f64, [f64; DEPTHS])> {
+        let (xs, targets) = texts(JUDGED, rng);
+        let scores = Tensor::stack(&self.scores(&xs)).reshape(&[targets.len(), WORDS.len()]);
+        let (loss, _) = CrossEntropy::new(&targets).loss_and_grad(scores)?;
+
+        let right = std::array::from_fn(|depth| {
+            let sentences: Vec<_> = (0..JUDGED).map(|_| agreement(depth, rng)).collect();
+            let columns: Vec<_> = sentences.iter().map(|sentence| &sentence.ids[..]).collect();
+            let steps = columns.iter().map(|ids| ids.len()).max().unwrap_or(0);
+            let scores = self.scores(&one_hots(&columns, steps));
+            let right = sentences.iter().enumerate().filter(|(row, sentence)| {
+                let scores = &scores[sentence.verb - 1].data()[row * WORDS.len()..];
+                scores[sentence.ids[sentence.verb]] > scores[sentence.wrong_verb()]
+            });
+            right.count() as f64 / JUDGED as f64
+        });
+        Ok((loss, right))
+    }
+
+    /// For each step the scores of what comes next, [B, V].
+    fn scores(&self, xs: &[Tensor<f64>]) -> Vec<Tensor<f64>> {
+        forward(&self.cell, xs)[1..].iter().map(|h| self.head.forward(h)).collect()
+    }
+
+    /// The mean loss of every [`MEAN_OF`] steps.
+    fn curve(&self) -> Vec<(f64, f64)> {
+        let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
+        let middle = |i: usize| (i as f64 + 0.5) * MEAN_OF as f64;
+        self.losses.chunks(MEAN_OF).map(mean).enumerate().map(|(i, y)| (middle(i), y)).collect()
+    }
+}
+
+/// Sentences end to end with 0 to 3 distractors each, and after each word the one that follows it. Every text begins
+/// with a sentence: T of [B, V], and T·B.
+fn texts(count: usize, rng: &mut ChaCha8Rng) -> (Vec<Tensor<f64>>, Vec<usize>) {
+    let mut text = || {
+        let mut ids = Vec::new();
+        while ids.len() <= TEXT_STEPS {
+            ids.extend(agreement(rng.random_range(0..DEPTHS), rng).ids);
+        }
+        ids
+    };
+    let columns: Vec<Vec<usize>> = (0..count).map(|_| text()).collect();
+    let targets = (1..=TEXT_STEPS).flat_map(|t| columns.iter().map(move |ids| ids[t]));
+    (one_hots(&columns, TEXT_STEPS), targets.collect())
+}
+
+/// Word t of each column, for each of so many steps; full stops after its end.
+fn one_hots(columns: &[impl AsRef<[usize]>], steps: usize) -> Vec<Tensor<f64>> {
+    let word = |ids: &[usize], t: usize| ids.get(t).copied().unwrap_or(0);
+    let words = |t| columns.iter().map(|ids| word(ids.as_ref(), t)).collect::<Vec<_>>();
+    (0..steps).map(|t| Tensor::one_hot(&words(t), WORDS.len())).collect()
+}
+
+/// What came of three pairs of readers, in pairs: `dhnext` kept, and dropped.
+struct Trained {
+    units: usize,
+    loss: [Spread; 2],
+    ratio: Spread,                // of the losses, dropped over kept
+    right: [[Spread; DEPTHS]; 2], // verbs, for each number of distractors
+    later: [Spread; 2],           // their mean from one distractor on
+}
+
+impl Trained {
+    fn of(units: usize, readers: &[[Reader; 2]]) -> Self {
+        let spread = |of: &dyn Fn(&[Reader; 2]) -> f64| {
+            Spread::of(readers.iter().map(of).collect::<Vec<_>>())
+        };
+        let later = |right: &[f64; DEPTHS]| right[1..].iter().sum::<f64>() / (DEPTHS - 1) as f64;
+        Self {
+            units,
+            loss: [0, 1].map(|i| spread(&|pair| pair[i].loss)),
+            ratio: spread(&|[kept, dropped]| dropped.loss / kept.loss),
+            right: [0, 1]
+                .map(|i| std::array::from_fn(|depth| spread(&|pair| pair[i].right[depth]))),
+            later: [0, 1].map(|i| spread(&|pair| later(&pair[i].right))),
+        }
+    }
 }

@@ -11,8 +11,12 @@ use super::steps::{BLOCK, Piece, Steps, Way, enter, share, split_rows};
 use super::{Ahead, Fused, Weights};
 use crate::cell::{Inputs, StateOf};
 
-/// Below how many rows of a batch the inputs of several steps are multiplied together.
+/// Below how many rows of a batch the inputs of a block of steps are multiplied together.
 const FEW_ROWS: usize = 8;
+/// How many rows are multiplied together where W_ih has too many numbers for the second cache, which would be read for
+/// each step again.
+const ROWS_TOGETHER: usize = 256;
+const MANY_NUMBERS: usize = 1 << 17;
 
 /// What a forward pass found.
 pub(super) struct Passed<E: Element> {
@@ -68,6 +72,48 @@ impl<'a, E: Element> Source<'a, E> {
         }
     }
 
+    /// The inputs of how many steps are multiplied together.
+    fn together(&self, way: Way, width: usize) -> usize {
+        let steps = match self {
+            _ if way.batch < FEW_ROWS => BLOCK,
+            Self::Product { inputs, .. } if inputs * width > MANY_NUMBERS => {
+                ROWS_TOGETHER / way.batch
+            }
+            _ => 1,
+        };
+        steps.min(way.steps).clamp(1, BLOCK)
+    }
+
+    /// A of these rows of the batch in these steps, [steps, rows, G·H]. Rows that do not lie together are collected in `xs`.
+    fn read_steps(
+        &self,
+        way: Way,
+        steps: Range<usize>,
+        rows: &Range<usize>,
+        xs: &mut [E],
+        a: &mut [E],
+    ) {
+        let row_of = |t: usize| t * way.batch + rows.start;
+        let count = steps.len() * rows.len();
+        match self {
+            Self::Product { rows: all, inputs, w_ih }
+                if steps.len() > 1 && rows.len() < way.batch =>
+            {
+                let xs = &mut xs[..count * inputs];
+                for (t, xs) in steps.zip(xs.chunks_exact_mut((rows.len() * inputs).max(1))) {
+                    xs.copy_from_slice(way.rows(all, t, rows, *inputs));
+                }
+                w_ih.multiply(xs, a);
+            }
+            _ if rows.len() == way.batch => self.read(row_of(steps.start)..row_of(steps.end), a),
+            _ => {
+                for (t, a) in steps.clone().zip(a.chunks_exact_mut(a.len() / steps.len())) {
+                    self.read(row_of(t)..row_of(t) + rows.len(), a);
+                }
+            }
+        }
+    }
+
     /// A of these rows of T·B, [rows, G·H].
     fn read(&self, rows: Range<usize>, a: &mut [E]) {
         match self {
@@ -90,6 +136,8 @@ struct Rows<'a, E> {
     rows: Range<usize>,
     kept: Steps<'a, E>,
     hs: Steps<'a, E>,
+    /// Inputs of several steps, where they are multiplied together.
+    xs: &'a mut [E],
     a: &'a mut [E],
     b: &'a mut [E],
     h: &'a mut [E],
@@ -102,14 +150,24 @@ impl<E: Element> Piece for Rows<'_, E> {
     }
 
     fn split(self, rows: usize) -> [Self; 2] {
-        let Self { rows: Range { start, end }, kept, hs, a, b, h, c } = self;
+        let Self { rows: Range { start, end }, kept, hs, xs, a, b, h, c } = self;
         let split = |all| split_rows(all, rows, end - start);
         let ([kept, kept_2], [hs, hs_2]) = (kept.split(rows), hs.split(rows));
+        let [xs, xs_2] = split(xs);
         let ([a, a_2], [b, b_2], [h, h_2], [c, c_2]) = (split(a), split(b), split(h), split(c));
         let middle = start + rows;
         [
-            Self { rows: start..middle, kept, hs, a, b, h, c },
-            Self { rows: middle..end, kept: kept_2, hs: hs_2, a: a_2, b: b_2, h: h_2, c: c_2 },
+            Self { rows: start..middle, kept, hs, xs, a, b, h, c },
+            Self {
+                rows: middle..end,
+                kept: kept_2,
+                hs: hs_2,
+                xs: xs_2,
+                a: a_2,
+                b: b_2,
+                h: h_2,
+                c: c_2,
+            },
         ]
     }
 }
@@ -145,27 +203,30 @@ pub(super) fn forward<C: Fused, E: Element>(
             w_hh: Packed::new(w_hh.t()),
             bias: bias.data(),
         };
-        let together =
-            if batch < FEW_ROWS { way.blocks().map(|block| block.len()).max() } else { None };
-        let mut a = Tensor::unset(&[together.unwrap_or(1) * batch, width]);
+        let together = pass.source.together(way, width);
+        let mut a = Tensor::unset(&[together * batch, width]);
+        let work = 2 * count * width * (pass.source.inputs() + units);
+        let pieces = if batch < FEW_ROWS { 1 } else { way.pieces(work) };
+        let collected = if together > 1 && pieces > 1 { together * batch } else { 0 };
+        let mut xs = Tensor::unset(&[collected, pass.source.inputs()]);
         let mut b = Tensor::unset(&[batch, if C::APART { width } else { 0 }]);
         let (a, b, kept, hs) = (a.data_mut(), b.data_mut(), kept.data_mut(), hs.data_mut());
+        let xs = xs.data_mut();
         let mut state = state.iter_mut().map(Tensor::data_mut);
         let (h, c) = (state.next().expect("h"), state.next().unwrap_or_default());
-        let work = 2 * count * width * (pass.source.inputs() + units);
-        let pieces = if together.is_some() { 1 } else { way.pieces(work) };
         enter(pieces, || {
             for block in way.blocks() {
                 let rows = Rows {
                     rows: 0..batch,
                     kept: Steps::new(kept, &block, batch, kinds),
                     hs: Steps::new(hs, &block, batch, units),
+                    xs,
                     a,
                     b,
                     h,
                     c,
                 };
-                share(rows, pieces, &|rows| pass.run(&block, rows, together.is_some()));
+                share(rows, pieces, &|rows| pass.run(&block, rows, together));
             }
         });
     }
@@ -175,24 +236,20 @@ pub(super) fn forward<C: Fused, E: Element>(
 
 impl<C: Fused, E: Element> Pass<'_, C, E> {
     /// Some rows through a block of steps.
-    fn run(&self, block: &Range<usize>, rows: Rows<'_, E>, together: bool) {
-        let Rows { rows, mut kept, mut hs, a, b, h, c } = rows;
+    fn run(&self, block: &Range<usize>, rows: Rows<'_, E>, together: usize) {
+        let Rows { rows, mut kept, mut hs, xs, a, b, h, c } = rows;
         let way = self.way;
         let [units, width] = self.w_hh.shape();
         let numbers = rows.len() * width;
-        if together {
-            let all = block.start * way.batch..block.end * way.batch;
-            self.source.read(all, &mut a[..block.len() * numbers]);
-        }
+        let mut ready = 0..0;
         for t in way.order(block.clone()) {
             let k = t - block.start;
-            let a = if together {
-                &mut a[k * numbers..][..numbers]
-            } else {
-                let first = t * way.batch;
-                self.source.read(first + rows.start..first + rows.end, a);
-                &mut a[..]
-            };
+            if !ready.contains(&t) {
+                ready = way.from(t, together, block);
+                let a = &mut a[..ready.len() * numbers];
+                self.source.read_steps(way, ready.clone(), &rows, xs, a);
+            }
+            let a = &mut a[(t - ready.start) * numbers..][..numbers];
             if C::APART {
                 self.w_hh.multiply(h, b);
             } else {

@@ -27,11 +27,39 @@ struct Sweep<'a, C: Fused, E: Element> {
     params: &'a C::Of<()>,
     way: Way,
     units: usize,
-    w_hh: Packed<E>,
+    w_hh: Factor<'a, E>,
     kept: &'a [E],
     hs: &'a [E],
     h_0: &'a [E],
     d_hs: &'a [E],
+}
+
+/// W_hh, with which dB_t of every step is multiplied: one row reads it as it is stored, several rows in panels.
+enum Factor<'a, E: Element> {
+    Stored(&'a Tensor<E>),
+    Packed(Packed<E>),
+}
+
+impl<'a, E: Element> Factor<'a, E> {
+    fn new(w_hh: &'a Tensor<E>, batch: usize) -> Self {
+        match batch {
+            1 => Self::Stored(w_hh),
+            _ => Self::Packed(Packed::new(w_hh)),
+        }
+    }
+
+    /// dh = d W_hh, or dh + d W_hh if `accumulate`.
+    fn multiply(&self, d: &[E], dh: &mut [E], accumulate: bool) {
+        match (self, accumulate) {
+            (Self::Packed(w), false) => w.multiply(d, dh),
+            (Self::Packed(w), true) => w.add_product(d, dh),
+            (Self::Stored(w), _) => {
+                let [k, n] = [d.len(), dh.len()];
+                let factors = Factors { m: 1, k, n, a_transposed: false, b_transposed: false };
+                E::matmul_into(factors, d, w.data(), dh, accumulate);
+            }
+        }
+    }
 }
 
 /// Rows of the batch in a block of steps.
@@ -83,7 +111,7 @@ pub(super) fn sweep<C: Fused, E: Element>(
             params,
             way,
             units,
-            w_hh: Packed::new(w_hh),
+            w_hh: Factor::new(w_hh, way.batch),
             kept: passed.kept.data(),
             hs: passed.outputs[0].data(),
             h_0: h_0.data(),
@@ -135,11 +163,7 @@ impl<C: Fused, E: Element> Sweep<'_, C, E> {
                     db,
                 },
             );
-            if C::APART {
-                self.w_hh.add_product(db, dh);
-            } else {
-                self.w_hh.multiply(da, dh);
-            }
+            self.w_hh.multiply(if C::APART { db } else { da }, dh, C::APART);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Numbers side by side, so that the arithmetic of a unit is that of a vector register of units.
 
+use std::hint::black_box;
+
 use autograd::Element;
 
 /// How many units a sweep calculates side by side: a register of AVX-512 full of `f32`.
@@ -17,57 +19,77 @@ pub(crate) fn each_unit<E: Element, const R: usize, const W: usize>(
     f: impl Fn([E; R], [E; W]) -> [E; W],
 ) {
     let units = written[0].len();
-    for first in (0..units).step_by(LANES) {
+    let whole = units / LANES;
+    // Rows of whole vectors, all as long, so that the loop need not ask where a row ends.
+    let mut vectors: [&[[E; LANES]]; R] = [&[]; R];
+    let mut rests: [&[E]; R] = [&[]; R];
+    for k in 0..R {
+        let (these, rest) = read[k][..units].as_chunks();
+        (vectors[k], rests[k]) = (&these[..whole], rest);
+    }
+    let written = written.map(|row| {
+        let (these, rest) = row[..units].as_chunks_mut::<LANES>();
+        (&mut these[..whole], rest)
+    });
+    for number in 0..whole {
+        // A compiler that sees how vectors follow each other takes one lane of many vectors at a time: a gather.
+        let number = black_box(number).min(whole - 1);
         // Plain loops: what a closure of `array::from_fn` does may stay a function, without the level's instructions.
         let mut x = [[E::ZERO; LANES]; R];
         for k in 0..R {
-            load(&read[k][first..units], &mut x[k]);
+            x[k] = vectors[k][number];
         }
         let mut y = [[E::ZERO; LANES]; W];
         for k in 0..W {
-            load(&written[k][first..units], &mut y[k]);
+            y[k] = written[k].0[number];
         }
-        for lane in 0..LANES {
-            let (mut read, mut old) = ([E::ZERO; R], [E::ZERO; W]);
-            for k in 0..R {
-                read[k] = x[k][lane];
-            }
-            for k in 0..W {
-                old[k] = y[k][lane];
-            }
-            let new = f(read, old);
-            for k in 0..W {
-                y[k][lane] = new[k];
-            }
+        each_lane(&x, &mut y, &f);
+        for k in 0..W {
+            written[k].0[number] = y[k];
+        }
+    }
+    if units > whole * LANES {
+        let mut x = [[E::ZERO; LANES]; R];
+        for k in 0..R {
+            copy(rests[k], &mut x[k]);
+        }
+        let mut y = [[E::ZERO; LANES]; W];
+        for k in 0..W {
+            copy(written[k].1, &mut y[k]);
+        }
+        each_lane(&x, &mut y, &f);
+        for k in 0..W {
+            copy(&y[k], written[k].1);
+        }
+    }
+}
+
+#[inline(always)]
+fn each_lane<E: Element, const R: usize, const W: usize>(
+    x: &[[E; LANES]; R],
+    y: &mut [[E; LANES]; W],
+    f: &impl Fn([E; R], [E; W]) -> [E; W],
+) {
+    for lane in 0..LANES {
+        let (mut read, mut old) = ([E::ZERO; R], [E::ZERO; W]);
+        for k in 0..R {
+            read[k] = x[k][lane];
         }
         for k in 0..W {
-            store(&mut written[k][first..units], &y[k]);
+            old[k] = y[k][lane];
+        }
+        let new = f(read, old);
+        for k in 0..W {
+            y[k][lane] = new[k];
         }
     }
 }
 
-#[inline(always)]
-fn load<E: Copy>(from: &[E], to: &mut [E; LANES]) {
-    match from.first_chunk() {
-        Some(whole) => *to = *whole,
-        None => copy(from, &mut to[..from.len()]),
-    }
-}
-
-#[inline(always)]
-fn store<E: Copy>(to: &mut [E], numbers: &[E; LANES]) {
-    match to.first_chunk_mut() {
-        Some(whole) => *whole = *numbers,
-        None => {
-            let count = to.len();
-            copy(&numbers[..count], to);
-        }
-    }
-}
-
-/// Copies fewer than 16 numbers in pieces of 8, 4, 2 and 1, without a call.
+/// Copies the fewer than 16 numbers of the shorter one in pieces of 8, 4, 2 and 1, without a call.
 #[inline(always)]
 fn copy<E: Copy>(from: &[E], to: &mut [E]) {
+    let count = from.len().min(to.len());
+    let (from, to) = (&from[..count], &mut to[..count]);
     let at = copy_if::<E, 8>(from, to, 0);
     let at = copy_if::<E, 4>(from, to, at);
     let at = copy_if::<E, 2>(from, to, at);

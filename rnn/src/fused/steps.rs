@@ -59,6 +59,14 @@ impl Way {
         (first..last).map(move |t| if self.reverse { first + last - 1 - t } else { t })
     }
 
+    /// At most `count` steps of a block, step t the first to be taken.
+    pub(super) fn from(self, t: usize, count: usize, block: &Range<usize>) -> Range<usize> {
+        match self.reverse {
+            false => t..block.end.min(t + count),
+            true => block.start.max((t + 1).saturating_sub(count))..t + 1,
+        }
+    }
+
     /// The step before step t, if it is not the first one.
     pub(super) fn before(self, t: usize) -> Option<usize> {
         if self.reverse { Some(t + 1).filter(|&t| t < self.steps) } else { t.checked_sub(1) }

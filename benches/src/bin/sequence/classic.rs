@@ -25,21 +25,24 @@ pub(crate) fn charlm(engine: Engine) -> Way {
     let mut adagrad = Adagrad::new(0.1);
     let mut tape = Tape::<f32>::new();
     Way::new("model", move || {
-        tape.reset();
-        let vars = model.map(|w| tape.leaf(w.clone()));
-        let before: Vec<_> = states.iter().map(|s| s.map(|h| tape.constant(h.clone()))).collect();
-        let out = vars.rnn.on_tape_ids(&tape, None, &inputs, shape.batch, Some(&before), None);
-        let out = out.expect("ids below V");
-        let mean = out.outputs.rows().linear_cross_entropy(
-            vars.head.weight,
-            vars.head.bias,
-            CrossEntropy::new(&targets),
-        );
-        let grads = tape.backward(mean * shape.seq_len as f64); // the sum over the steps
-        let mut grads = vars.map(|&w| grads.of(w));
+        let mut grads = {
+            let vars = model.map(|w| tape.leaf(w.clone()));
+            let before: Vec<_> =
+                states.iter().map(|s| s.map(|h| tape.constant(h.clone()))).collect();
+            let out = vars.rnn.on_tape_ids(&tape, None, &inputs, shape.batch, Some(&before), None);
+            let out = out.expect("ids below V");
+            let mean = out.outputs.rows().linear_cross_entropy(
+                vars.head.weight,
+                vars.head.bias,
+                CrossEntropy::new(&targets),
+            );
+            let grads = tape.backward(mean * shape.seq_len as f64); // the sum over the steps
+            states = out.carried();
+            vars.map(|&w| grads.of(w))
+        };
+        tape.reset(); // it shares the weights: the step would copy each of them
         clip_grad_value(&mut grads, 5.0).expect("finite");
         adagrad.step(&mut model, &grads).expect("a positive learning rate");
-        states = out.carried();
     })
 }
 

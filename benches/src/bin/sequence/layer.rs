@@ -70,12 +70,15 @@ pub(crate) fn training_step<C: Cell>(shape: Shape, engine: Engine) -> Way {
     let mut adam = Adam::new(1e-3);
     let mut tape = Tape::<f32>::new();
     Way::new("layer", move || {
-        tape.reset();
-        let vars = model.map(|w| tape.leaf(w.clone()));
-        let states: Vec<_> = states.iter().map(|s| s.map(|s| tape.constant(s.clone()))).collect();
-        let loss = vars.loss_on_tape(&tape, &inputs, &targets, &states, None);
-        let grads = tape.backward(loss.expect("ids below V"));
-        let grads = vars.map(|&w| grads.of(w));
+        let grads = {
+            let vars = model.map(|w| tape.leaf(w.clone()));
+            let states: Vec<_> =
+                states.iter().map(|s| s.map(|s| tape.constant(s.clone()))).collect();
+            let loss = vars.loss_on_tape(&tape, &inputs, &targets, &states, None);
+            let grads = tape.backward(loss.expect("ids below V"));
+            vars.map(|&w| grads.of(w))
+        };
+        tape.reset(); // it shares the weights: the step would copy each of them
         adam.step_clipped(&mut model, &grads, 5.0).expect("finite gradients");
     })
 }
