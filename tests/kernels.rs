@@ -2,4 +2,5 @@
 //! compiles it for AddressSanitizer, and without the rest.
 
 mod fused;
+mod many;
 mod threads;
