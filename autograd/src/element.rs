@@ -16,6 +16,7 @@ use crate::blocks::{Blocks, PerThread};
 use crate::kernel::packing::Pack;
 use crate::kernel::{self, Functions, Sweep, elementary, panels, sweep};
 use crate::product::{self, Factors};
+use crate::threads::{MANY, for_each_piece};
 use erf::{TERMS_F32, TERMS_F64, erf};
 
 /// A number that can be differentiated through.
@@ -253,9 +254,15 @@ macro_rules! real {
                 $panel
             }
 
-            fn pack_into(w: &[Self], sizes: [usize; 2], transposed: bool, panels: &mut [Self]) {
-                let stride = sizes[usize::from(!transposed)];
-                kernel::run(Pack::<_, { $panel }> { w, stride, sizes, transposed, panels });
+            fn pack_into(w: &[Self], [k, n]: [usize; 2], transposed: bool, panels: &mut [Self]) {
+                let stride = if transposed { k } else { n };
+                let count = MANY.div_ceil((k * $panel).max(1));
+                for_each_piece(panels, count * k * $panel, |piece, panels| {
+                    let first = piece * count * $panel;
+                    let sizes = [k, (n - first).min(count * $panel)];
+                    let w = &w[first * if transposed { stride } else { 1 }..];
+                    kernel::run(Pack::<_, { $panel }> { w, stride, sizes, transposed, panels });
+                });
             }
 
             fn packed_into(

@@ -352,7 +352,7 @@
 pub mod scalar;
 
 pub mod kernel;
-mod threads;
+pub mod threads;
 pub mod product;
 pub mod error;
 pub mod shape;

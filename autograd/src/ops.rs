@@ -50,7 +50,7 @@ pub use softmax::*;
 
 use crate::draw::Draw;
 use crate::element::Element;
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::tensor::{Matrix, Tensor};
 
 /// What an op says of itself whatever the element type: its name and its test specification.
@@ -148,6 +148,11 @@ impl<E: Element> fmt::Debug for Lazy<E> {
     }
 }
 
+/// A factor of a product, as `Tensor::matmul` takes it.
+fn as_factor<E: Element>((stored, transposed): &(Tensor<E>, bool)) -> Matrix<&Tensor<E>> {
+    Matrix { stored, transposed: *transposed }
+}
+
 impl<E: Element> Contribution<E> {
     /// A contribution that is costly, and of no use where the input is data and not a variable to
     /// differentiate in.
@@ -172,6 +177,13 @@ impl<E: Element> Contribution<E> {
                 let values = compute();
                 assert_eq!(values.shape(), shape, "a gradient has its variable's shape");
                 values
+            }
+            Self::Product { a, b }
+                if [shape, a.0.shape(), b.0.shape()].iter().all(|s| s.len() == 2) =>
+            {
+                let product = error::expect(Tensor::try_matmul(as_factor(&a), as_factor(&b)));
+                assert_eq!(product.shape(), shape, "a gradient has its variable's shape");
+                product
             }
             part => {
                 let mut sum = Tensor::zeros(shape);
@@ -200,9 +212,7 @@ impl<E: Element> Contribution<E> {
             Self::Part { axis, start, values } => sum.add_slice(axis, start, &values),
             Self::Rows { ids, values } => sum.add_rows(&ids, &values),
             Self::Product { a, b } => {
-                let (a, b) = (&*a, &*b);
-                let a = Matrix { stored: &a.0, transposed: a.1 };
-                sum.add_matmul(a, Matrix { stored: &b.0, transposed: b.1 });
+                sum.add_matmul(as_factor(&a), as_factor(&b));
             }
             Self::Lazy(_) => {
                 let values = self.computed(sum.shape());

@@ -36,7 +36,7 @@ use crate::kernel::packing::Pack;
 use crate::kernel::panels::{F32, F64, Product, Real};
 use crate::kernel::row::{RowsSummed, SumsOfRows};
 use crate::kernel::{self, Kernel};
-use crate::threads::{PIECE, for_each_piece};
+use crate::threads::{MANY, PIECE, for_each_piece};
 
 /// Up to how many floating-point operations a product is left to matrixmultiply: those of 16 × 16 matrices, twice.
 const SMALL: usize = 4 * 16 * 16 * 16;
@@ -279,10 +279,10 @@ fn in_panels<E: Real + Send + Sync, const P: usize>(
             });
         };
         with_room(panels, most.min(k - from) * width, |panels| {
-            let blocks = MOST_PACKED / 4 / (DEPTH * width);
-            for_each_piece(panels, blocks.max(1) * DEPTH * width, |piece, panels| {
+            let blocks = MANY.div_ceil(DEPTH * width);
+            for_each_piece(panels, blocks * DEPTH * width, |piece, panels| {
                 for (number, panels) in panels.chunks_mut(DEPTH * width).enumerate() {
-                    pack(piece * blocks.max(1) + number, panels);
+                    pack(piece * blocks + number, panels);
                 }
             });
             for_each_piece(c, rows * n, |piece, c| {

@@ -34,6 +34,7 @@ pub(crate) use pool::Pooling;
 use crate::element::Element;
 use crate::error::{Error, expect};
 use crate::shape::Shape;
+use crate::threads::{MANY, for_each_piece};
 
 /// A row-major array with any number of axes, up to [`MAX_RANK`](crate::shape::MAX_RANK).
 ///
@@ -112,14 +113,24 @@ impl<E: Element> Tensor<E> {
 
     /// The tensor of this shape filled with `x`.
     pub(crate) fn filled(shape: Shape, x: E) -> Self {
-        Self::build(shape, |numbers| numbers.resize(shape.elements(), x))
+        if shape.elements() < MANY {
+            return Self::build(shape, |numbers| numbers.resize(shape.elements(), x));
+        }
+        let mut filled = Self::unset_of(shape);
+        for_each_piece(filled.data_mut(), MANY, |_, numbers| numbers.fill(x));
+        filled
     }
 
     /// A tensor for a loop to write every number of: until then it holds those of whatever used its memory before, or
     /// zeros. It costs no pass over that memory, as [`zeros`](Self::zeros) does.
     #[track_caller]
     pub fn unset(shape: &[usize]) -> Self {
-        Self { shared: Shared::unset(expect(Shape::new("tensor", shape))), view: None }
+        Self::unset_of(expect(Shape::new("tensor", shape)))
+    }
+
+    /// As [`unset`](Self::unset), of a shape that is checked.
+    pub(crate) fn unset_of(shape: Shape) -> Self {
+        Self { shared: Shared::unset(shape), view: None }
     }
 
     /// Zeros.

@@ -5,13 +5,31 @@
 //!
 //! Rayon's current pool decides how many threads there are: all cores, unless the program built its own. Without
 //! the feature `threads` the pieces are done one after the other, and rayon is not compiled.
+//!
+//! A thread of rayon's that finds no work sleeps after some microseconds, and to wake it takes longer than many a piece of
+//! work. Between the pieces of a training step there is always a little that one thread does alone. So whoever shares
+//! out work keeps the other threads looking for more a while longer (module `awake`), as the runtimes of OpenMP do.
+
+#[cfg(feature = "threads")]
+mod awake;
 
 /// From how many floating-point operations on a piece is worth handing to another thread: about 0.1 ms
 /// of work, against a few microseconds to hand it over.
 pub(crate) const PIECE: usize = 10_000_000;
 
+/// From how many numbers on a pass over them is worth sharing out: some 10 µs of work.
+pub(crate) const MANY: usize = 1 << 15;
+
+/// On how many threads work can be done.
+pub fn count() -> usize {
+    #[cfg(feature = "threads")]
+    return rayon::current_num_threads();
+    #[cfg(not(feature = "threads"))]
+    1
+}
+
 /// Calls `f` with the number of each piece of `length` entries, and the piece; the last may be shorter.
-pub(crate) fn for_each_piece<T: Send>(
+pub fn for_each_piece<T: Send>(
     data: &mut [T],
     length: usize,
     f: impl Fn(usize, &mut [T]) + Send + Sync,
@@ -22,6 +40,7 @@ pub(crate) fn for_each_piece<T: Send>(
     #[cfg(feature = "threads")]
     {
         use rayon::prelude::*;
+        awake::keep();
         data.par_chunks_mut(length).enumerate().for_each(|(i, piece)| f(i, piece));
     }
     #[cfg(not(feature = "threads"))]
@@ -29,12 +48,15 @@ pub(crate) fn for_each_piece<T: Send>(
 }
 
 /// The results of two pieces of work, done at the same time if there is another thread.
-pub(crate) fn join<A: Send, B: Send>(
+pub fn join<A: Send, B: Send>(
     a: impl FnOnce() -> A + Send,
     b: impl FnOnce() -> B + Send,
 ) -> (A, B) {
     #[cfg(feature = "threads")]
-    return rayon::join(a, b);
+    {
+        awake::keep();
+        rayon::join(a, b)
+    }
     #[cfg(not(feature = "threads"))]
     (a(), b())
 }

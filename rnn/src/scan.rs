@@ -39,6 +39,7 @@
 
 use autograd::draw::Draw;
 use autograd::ops::{Contribution, Describe, Op};
+use autograd::threads::for_each_piece;
 use autograd::{Element, Error, Tensor};
 
 /// The steps of a chunk.
@@ -284,7 +285,7 @@ impl<E: Element, S: Fn(E, E, E) -> E + Sync> Ring<E, S> {
         // 1. Each chunk as one step, A and B side by side.
         let mut whole = vec![E::ZERO; chunks * 2 * units];
         if chunks > 1 {
-            for_each_chunk(&mut whole, 2 * units, |chunk, whole| {
+            for_each_piece(&mut whole, 2 * units, |chunk, whole| {
                 let (product, sum) = whole.split_at_mut(units);
                 product.fill(self.one);
                 sum.fill(self.zero);
@@ -312,7 +313,7 @@ impl<E: Element, S: Fn(E, E, E) -> E + Sync> Ring<E, S> {
 
         // 3. The steps of each chunk from there.
         let mut h = vec![E::ZERO; a_data.len()];
-        for_each_chunk(&mut h, length, |chunk, h| {
+        for_each_piece(&mut h, length, |chunk, h| {
             let (a, b) = coefficients(chunk);
             let mut state = carries[chunk * units..][..units].to_vec();
             for_each_step(a.len(), units, direction, |step| {
@@ -332,20 +333,4 @@ fn for_each_step(len: usize, units: usize, direction: Direction, mut f: impl FnM
         Direction::Forward => (0..len).step_by(units).for_each(&mut f),
         Direction::Backward => (0..len).step_by(units).rev().for_each(&mut f),
     }
-}
-
-/// Calls `f` with the number of each chunk and its part of `data`, on all threads of rayon's pool.
-#[cfg(feature = "threads")]
-fn for_each_chunk<E: Send>(data: &mut [E], length: usize, f: impl Fn(usize, &mut [E]) + Sync) {
-    use rayon::prelude::*;
-    if data.len() <= length {
-        return f(0, data);
-    }
-    data.par_chunks_mut(length).enumerate().for_each(|(chunk, part)| f(chunk, part));
-}
-
-/// Calls `f` with the number of each chunk and its part of `data`, one after the other.
-#[cfg(not(feature = "threads"))]
-fn for_each_chunk<E>(data: &mut [E], length: usize, f: impl Fn(usize, &mut [E])) {
-    data.chunks_mut(length).enumerate().for_each(|(chunk, part)| f(chunk, part));
 }

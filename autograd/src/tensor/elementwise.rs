@@ -6,10 +6,10 @@ use super::Tensor;
 use crate::element::Element;
 use crate::error::{Error, expect};
 use crate::shape::Shape;
-use crate::threads::for_each_piece;
+use crate::threads::{self, MANY, for_each_piece};
 
-/// From how many pairs of numbers on they are worth two threads: 0.1 ms of reading them.
-const MANY: usize = 1 << 17;
+/// How many columns of sums lie beside each other in a line of the processor's cache, of the shortest numbers.
+const LINE: usize = 16;
 
 impl<E: Element> Tensor<E> {
     /// `f` of each number.
@@ -63,10 +63,10 @@ impl<E: Element> Tensor<E> {
     ) -> Result<Tensor<G>, Error> {
         let (a, b) = (self.data(), other.data());
         if self.dims() == other.dims() {
-            if a.len() >= MANY {
+            if a.len() > MANY {
                 let mut zipped = Tensor::unset(self.shape());
-                for_each_piece(zipped.data_mut(), MANY / 2, |piece, numbers| {
-                    let own = piece * (MANY / 2)..piece * (MANY / 2) + numbers.len();
+                for_each_piece(zipped.data_mut(), MANY, |piece, numbers| {
+                    let own = piece * MANY..piece * MANY + numbers.len();
                     let pairs = a[own.clone()].iter().zip(&b[own]);
                     numbers.iter_mut().zip(pairs).for_each(|(z, (&x, &y))| *z = f(x, y));
                 });
@@ -115,8 +115,10 @@ impl<E: Element> Tensor<E> {
             "broadcast_to: {} does not broadcast to {target}",
             self.shape_value()
         );
-        if self.shape_value() == target {
-            return self.clone();
+        match self.data() {
+            _ if self.shape_value() == target => return self.clone(),
+            &[number] => return Self::filled(target, number),
+            _ => {}
         }
         Tensor::build(target, |numbers| self.shape_value().repeat(self.data(), &target, numbers))
     }
@@ -142,6 +144,17 @@ impl<E: Element> Tensor<E> {
         let source = self.data();
         let last = self.shape_value().len() - 1;
         let length = self.shape_value()[last];
+        if target[..last].iter().all(|&step| step == 0) && target[last] > 0 && source.len() > MANY {
+            // One row of sums: each thread has some of its columns.
+            let width = length.div_ceil(threads::count()).next_multiple_of(LINE);
+            for_each_piece(sums, width, |piece, sums| {
+                for row in source.chunks_exact(length) {
+                    let row = &row[piece * width..][..sums.len()];
+                    sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += x);
+                }
+            });
+            return summed;
+        }
         self.shape_value().for_each_row(&self.shape_value().strides(), &target, |at, into| {
             let row = &source[at..at + length];
             if target[last] == 0 {

@@ -204,21 +204,21 @@ impl<E: Element> Tensor<E> {
         if a.is_one() && b.is_one() {
             let factors = factors(&a, &b)?;
             let shape = Shape::new("matmul", &[factors.m, factors.n])?;
-            let mut product = Tensor::filled(shape, E::ZERO);
+            let mut product = Tensor::unset_of(shape);
             E::matmul_into(factors, a.data(), b.data(), product.data_mut(), false);
             return Ok(product);
         }
         let batch = Batch::new(&a, &b)?;
         let shape = batch.shape()?;
-        let mut product = Tensor::filled(shape, E::ZERO);
-        let numbers = product.data_mut();
         if b.is_one() && !a.transposed {
             // The rows of all matrices of A lie under each other: one large A.
+            let mut product = Tensor::unset_of(shape);
             let factors = Factors { m: batch.axes.elements() * batch.factors.m, ..batch.factors };
-            E::matmul_into(factors, a.data(), b.data(), numbers, false);
-        } else {
-            batch.add_to(a.data(), b.data(), numbers, &batch.axes.strides());
+            E::matmul_into(factors, a.data(), b.data(), product.data_mut(), false);
+            return Ok(product);
         }
+        let mut product = Tensor::filled(shape, E::ZERO);
+        batch.add_to(a.data(), b.data(), product.data_mut(), &batch.axes.strides());
         Ok(product)
     }
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, TryLockError};
 use std::thread;
 
-use super::steps::join;
+use autograd::threads::join;
 
 /// How often to look before other threads may run: some 20 µs.
 const LOOKS: usize = 2000;

@@ -10,6 +10,8 @@
 use std::array::from_fn;
 use std::ops::Range;
 
+use autograd::threads::{self, join};
+
 use super::lanes::LANES;
 
 /// How many steps threads take before they meet.
@@ -36,7 +38,8 @@ pub(super) struct Way {
 /// Where to cut the units of a layer with G gates in two, if it pays: where there is one row, which cannot be shared out.
 pub(super) fn middle(steps: usize, batch: usize, gates: usize, units: usize) -> Option<usize> {
     let numbers = steps * gates * units * units;
-    let pays = batch == 1 && units >= FEWEST_UNITS && numbers >= WORTH_HALVING && threads() > 1;
+    let pays =
+        batch == 1 && units >= FEWEST_UNITS && numbers >= WORTH_HALVING && threads::count() > 1;
     pays.then(|| (units / 2).next_multiple_of(LANES))
 }
 
@@ -85,7 +88,7 @@ impl Way {
 
     /// In how many pieces the rows of the batch are worth cutting, for this work in all.
     pub(super) fn pieces(self, work: usize) -> usize {
-        let worth = threads().min(work / WORTH).min(self.batch / FEWEST_ROWS);
+        let worth = threads::count().min(work / WORTH).min(self.batch / FEWEST_ROWS);
         worth.max(1)
     }
 }
@@ -152,26 +155,9 @@ pub(super) fn share<P: Piece>(work: P, pieces: usize, run: &(impl Fn(P) + Sync))
 pub(super) fn enter(pieces: usize, work: impl FnOnce() + Send) {
     match pieces {
         1 => work(),
-        _ => join(work, || ()),
-    }
-}
-
-/// On how many threads work can be done.
-pub(super) fn threads() -> usize {
-    #[cfg(feature = "threads")]
-    return rayon::current_num_threads();
-    #[cfg(not(feature = "threads"))]
-    1
-}
-
-/// Does both, at once if there are threads.
-pub(super) fn join(a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
-    #[cfg(feature = "threads")]
-    rayon::join(a, b);
-    #[cfg(not(feature = "threads"))]
-    {
-        a();
-        b();
+        _ => {
+            join(work, || ());
+        }
     }
 }
 
