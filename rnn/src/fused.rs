@@ -5,8 +5,9 @@
 //!            gates and state from A_t and B_t               one sweep of the cell's own
 //!
 //! backward   dA_t and dB_t from ∂ℓ_t/∂h_t + dh              one sweep of the cell's own
+//!            db += dA_t                                     while they are in the cache
 //!            dh = dB_t W_hh, and what goes past it          W_hh packed once, for one row as it is stored
-//!            dW_ih = dAᵀ X,  dW_hh = dBᵀ H_prev,  dX = dA W_ih,  db = Σ dA      for all t, one product each
+//!            dW_ih = dAᵀ X,  dW_hh = dBᵀ H_prev,  dX = dA W_ih                  for all t, one product each
 //! ```
 //!
 //! Where x_t are rows of a table of V, W_ih is multiplied with the table and each step looks its rows up; the way back adds
@@ -80,7 +81,7 @@ pub(crate) struct Ahead<'a, E> {
     pub(crate) b: &'a [E],
     /// b_ih + b_hh [G·H]; where they are apart one behind the other [2·G·H].
     pub(crate) bias: &'a [E],
-    /// To be kept, [rows, K·H]; empty if there is no way back.
+    /// To be kept, [rows, K·H], as `each_unit` lays it out; empty if there is no way back.
     pub(crate) kept: &'a mut [E],
     /// The memory, [rows, H], before the step and then after it; empty if the cell has none.
     pub(crate) c: &'a mut [E],
@@ -94,7 +95,7 @@ pub(crate) struct Ahead<'a, E> {
 pub(crate) struct Back<'a, E> {
     /// H.
     pub(crate) units: usize,
-    /// What the step kept, [rows, K·H].
+    /// What the step kept, [rows, K·H], as `each_unit` laid it out.
     pub(crate) kept: &'a [E],
     /// The state after the step, [rows, H].
     pub(crate) h: &'a [E],
@@ -218,11 +219,9 @@ impl<C: Fused, E: Element> OpMany<E> for Sequence<C, E> {
             let (db, hs) = (db.clone(), self.passed.outputs[0].clone());
             Contribution::lazy(move || back::recurrent_gradient(&db, &hs, &h_0, way))
         });
-        let d_bias = b_ih.map(|_| da.sum_over(&[0]));
-        let d_bias_hh = b_hh.map(|_| match &d_bias {
-            Some(same) if !C::APART => same.clone(),
-            _ => db.sum_over(&[0]),
-        });
+        let [sum_a, sum_b] = swept.sums;
+        let d_bias_hh = b_hh.map(|_| if C::APART { sum_b } else { sum_a.clone() });
+        let d_bias = b_ih.map(|_| sum_a);
         grads.extend([d_bias, d_bias_hh].into_iter().flatten().map(Contribution::from));
         grads.extend(dx);
         grads.extend(swept.d_state.into_iter().map(Contribution::from));

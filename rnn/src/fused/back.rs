@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use autograd::kernel::{self, Functions};
 use autograd::product::Factors;
 use autograd::tensor::Packed;
 use autograd::{Element, Tensor};
@@ -18,6 +19,8 @@ pub(super) struct Swept<E: Element> {
     pub(super) da: Tensor<E>,
     /// ∂L/∂(W_hh h + b_hh), if it is not the same.
     pub(super) db: Option<Tensor<E>>,
+    /// The sums of dA over all rows, and those of dB if it is not the same, [G·H] each.
+    pub(super) sums: [Tensor<E>; 2],
     /// ∂L/∂(the tensors of the state before the sequence).
     pub(super) d_state: Vec<Tensor<E>>,
 }
@@ -67,6 +70,8 @@ struct Rows<'a, E> {
     rows: Range<usize>,
     da: Steps<'a, E>,
     db: Steps<'a, E>,
+    /// The sums of both over the steps so far.
+    sums: [&'a mut [E]; 2],
     dh: &'a mut [E],
     dc: &'a mut [E],
 }
@@ -77,13 +82,15 @@ impl<E: Element> Piece for Rows<'_, E> {
     }
 
     fn split(self, rows: usize) -> [Self; 2] {
-        let Self { rows: Range { start, end }, da, db, dh, dc } = self;
+        let Self { rows: Range { start, end }, da, db, sums: [sum_a, sum_b], dh, dc } = self;
         let ([da, da_2], [db, db_2]) = (da.split(rows), db.split(rows));
-        let [[dh, dh_2], [dc, dc_2]] = [dh, dc].map(|all| split_rows(all, rows, end - start));
+        let [[dh, dh_2], [dc, dc_2], [sum_a, sum_a_2], [sum_b, sum_b_2]] =
+            [dh, dc, sum_a, sum_b].map(|all| split_rows(all, rows, end - start));
         let middle = start + rows;
+        let (sums, sums_2) = ([sum_a, sum_b], [sum_a_2, sum_b_2]);
         [
-            Self { rows: start..middle, da, db, dh, dc },
-            Self { rows: middle..end, da: da_2, db: db_2, dh: dh_2, dc: dc_2 },
+            Self { rows: start..middle, da, db, sums, dh, dc },
+            Self { rows: middle..end, da: da_2, db: db_2, sums: sums_2, dh: dh_2, dc: dc_2 },
         ]
     }
 }
@@ -102,10 +109,13 @@ pub(super) fn sweep<C: Fused, E: Element>(
     let width = C::GATES * units;
     let mut da = Tensor::unset(&[count, width]);
     let mut db = C::APART.then(|| Tensor::unset(&[count, width]));
+    let mut sums =
+        [width, if C::APART { width } else { 0 }].map(|n| Tensor::zeros(&[way.batch, n]));
     let mut d_state = d_state.to_vec();
     if let (Some(middle), true) = (way.middle, count * units > 0) {
-        let (da, db) = (da.data_mut(), db.as_mut().map(Tensor::data_mut).unwrap_or_default());
-        halved::<C, E>(params, w_hh, h_0, way, middle, passed, (d_hs, &mut d_state), da, db);
+        let db = db.as_mut().map(Tensor::data_mut).unwrap_or_default();
+        let found = ([da.data_mut(), db], sums.each_mut().map(Tensor::data_mut));
+        halved::<C, E>(params, w_hh, h_0, way, middle, passed, (d_hs, &mut d_state), found);
     } else if count * units > 0 {
         let sweep: Sweep<'_, C, E> = Sweep {
             params,
@@ -120,6 +130,7 @@ pub(super) fn sweep<C: Fused, E: Element>(
         let (da, db) = (da.data_mut(), db.as_mut().map(Tensor::data_mut).unwrap_or_default());
         let mut state = d_state.iter_mut().map(Tensor::data_mut);
         let (dh, dc) = (state.next().expect("h"), state.next().unwrap_or_default());
+        let [sum_a, sum_b] = sums.each_mut().map(Tensor::data_mut);
         let pieces = way.pieces(2 * count * width * units);
         enter(pieces, || {
             for block in way.blocks().rev() {
@@ -127,6 +138,7 @@ pub(super) fn sweep<C: Fused, E: Element>(
                     rows: 0..way.batch,
                     da: Steps::new(da, &block, way.batch, width),
                     db: Steps::new(db, &block, way.batch, if C::APART { width } else { 0 }),
+                    sums: [sum_a, sum_b],
                     dh,
                     dc,
                 };
@@ -134,13 +146,13 @@ pub(super) fn sweep<C: Fused, E: Element>(
             }
         });
     }
-    Swept { da, db, d_state }
+    Swept { da, db, sums: sums.map(|sums| sums.sum_over(&[0])), d_state }
 }
 
 impl<C: Fused, E: Element> Sweep<'_, C, E> {
     /// Some rows back through a block of steps.
     fn run(&self, block: &Range<usize>, rows: Rows<'_, E>) {
-        let Rows { rows, mut da, mut db, dh, dc } = rows;
+        let Rows { rows, mut da, mut db, sums: [sum_a, sum_b], dh, dc } = rows;
         let (way, units) = (self.way, self.units);
         for t in way.order(block.clone()).rev() {
             let k = t - block.start;
@@ -163,8 +175,20 @@ impl<C: Fused, E: Element> Sweep<'_, C, E> {
                     db,
                 },
             );
+            E::sweep(AddTo(sum_a, da));
+            E::sweep(AddTo(sum_b, db));
             self.w_hh.multiply(if C::APART { db } else { da }, dh, C::APART);
         }
+    }
+}
+
+/// Adds numbers to sums.
+pub(super) struct AddTo<'a, E>(pub(super) &'a mut [E], pub(super) &'a [E]);
+
+impl<E: Element> kernel::Sweep<E> for AddTo<'_, E> {
+    #[inline(always)]
+    fn run<F: Functions<E>>(self) {
+        self.0.iter_mut().zip(self.1).for_each(|(sum, &x)| *sum += x);
     }
 }
 
@@ -177,8 +201,7 @@ fn halved<C: Fused, E: Element>(
     middle: usize,
     passed: &Passed<E>,
     (d_hs, d_state): (&Tensor<E>, &mut [Tensor<E>]),
-    da: &mut [E],
-    db: &mut [E],
+    ([da, db], sums): ([&mut [E]; 2], [&mut [E]; 2]),
 ) {
     let units = w_hh.shape()[1];
     let all = units_of(middle, units);
@@ -213,6 +236,7 @@ fn halved<C: Fused, E: Element>(
         all: all_db,
         da,
         db,
+        sums,
     };
     let second_half = Backward::<C, E> {
         params,
@@ -230,6 +254,7 @@ fn halved<C: Fused, E: Element>(
         all: all_db_2,
         da: &mut [],
         db: &mut [],
+        sums: [&mut [], &mut []],
     };
     together([first_half, second_half], way.order(0..way.steps).rev());
 }

@@ -37,25 +37,24 @@ impl<E: Element> Sweep<E> for Forward<'_, E> {
     fn run<F: Functions<E>>(self) {
         let Ahead { units, a, b, bias, kept, h, out, .. } = self.0;
         let [b_r, b_z, b_n, c_r, c_z, c_n] = parts(bias);
-        let sums = a.chunks_exact(GATES * units).zip(b.chunks_exact(GATES * units));
-        let rows = sums.zip(h.chunks_exact_mut(units).zip(out.chunks_exact_mut(units)));
+        let both = a.chunks_exact(GATES * units).zip(b.chunks_exact(GATES * units));
+        let rows = both.zip(h.chunks_exact_mut(units).zip(out.chunks_exact_mut(units)));
+        let sums = |(a, b)| {
+            let ([r_x, z_x, n_x], [r_h, z_h, n_h]) = (parts(a), parts(b));
+            [r_x, z_x, n_x, r_h, z_h, n_h, b_r, b_z, b_n, c_r, c_z, c_n]
+        };
         if kept.is_empty() {
-            for ((a, b), (h, out)) in rows {
-                let ([r_x, z_x, n_x], [r_h, z_h, n_h]) = (parts(a), parts(b));
-                let sums = [r_x, z_x, n_x, r_h, z_h, n_h, b_r, b_z, b_n, c_r, c_z, c_n];
-                each_unit(sums, [h, out], |sums, [h, _]| {
+            for (both, (h, out)) in rows {
+                each_unit((sums(both), &[]), ([h, out], &mut []), |sums, [], [h, _]| {
                     let (_, h) = step::<E, F>(sums, h);
-                    [h, h]
+                    ([h, h], [])
                 });
             }
         } else {
-            for (((a, b), (h, out)), kept) in rows.zip(kept.chunks_exact_mut(KEPT * units)) {
-                let ([r_x, z_x, n_x], [r_h, z_h, n_h]) = (parts(a), parts(b));
-                let sums = [r_x, z_x, n_x, r_h, z_h, n_h, b_r, b_z, b_n, c_r, c_z, c_n];
-                let [r, z, n, n_kept] = parts_mut(kept);
-                each_unit(sums, [r, z, n, n_kept, h, out], |sums, [.., h, _]| {
-                    let ([r, z, n, n_h], h) = step::<E, F>(sums, h);
-                    [r, z, n, n_h, h, h]
+            for ((both, (h, out)), keep) in rows.zip(kept.chunks_exact_mut(KEPT * units)) {
+                each_unit((sums(both), &[]), ([h, out], keep), |sums, [], [h, _]| {
+                    let (kept, h) = step::<E, F>(sums, h);
+                    ([h, h], kept)
                 });
             }
         }
@@ -85,16 +84,15 @@ impl<E: Element> Sweep<E> for Backward<'_, E> {
         let states = h_prev.chunks_exact(units).zip(dh.chunks_exact_mut(units));
         let rows = states.zip(d_out.chunks_exact(units)).zip(sums);
         for ((((h, dh), d_out), (da, db)), kept) in rows.zip(kept.chunks_exact(KEPT * units)) {
-            let [r, z, n, n_h] = parts(kept);
             let ([da_r, da_z, da_n], [db_r, db_z, dn_h]) = (parts_mut(da), parts_mut(db));
             let written = [da_r, da_z, da_n, db_r, db_z, dn_h, dh];
-            each_unit([r, z, n, n_h, h, d_out], written, |read, [.., dh]| {
-                let [r, z, n, n_h, h, d_out] = read;
+            each_unit(([h, d_out], kept), (written, &mut []), |[h, d_out], kept, [.., dh]| {
+                let [r, z, n, n_h] = kept;
                 let dh = dh + d_out;
                 let da_n = dh * (E::ONE - z) * (E::ONE - n * n);
                 let da_r = da_n * n_h * r * (E::ONE - r);
                 let da_z = dh * (h - n) * z * (E::ONE - z);
-                [da_r, da_z, da_n, da_r, da_z, da_n * r, dh * z]
+                ([da_r, da_z, da_n, da_r, da_z, da_n * r, dh * z], [])
             });
         }
     }

@@ -38,24 +38,22 @@ impl<E: Element> Sweep<E> for Forward<'_, E> {
         let Ahead { units, a, bias, kept, c, h, out, .. } = self.0;
         let state = c.chunks_exact_mut(units).zip(h.chunks_exact_mut(units));
         let rows = a.chunks_exact(bias.len()).zip(state.zip(out.chunks_exact_mut(units)));
+        let sums = |a| {
+            let ([a_i, a_f, a_g, a_o], [b_i, b_f, b_g, b_o]) = (parts(a), parts(bias));
+            [a_i, a_f, a_g, a_o, b_i, b_f, b_g, b_o]
+        };
         if kept.is_empty() {
             for (a, ((c, h), out)) in rows {
-                let ([a_i, a_f, a_g, a_o], [b_i, b_f, b_g, b_o]) = (parts(a), parts(bias));
-                let sums = [a_i, a_f, a_g, a_o, b_i, b_f, b_g, b_o];
-                each_unit(sums, [c, h, out], |sums, [c, ..]| {
+                each_unit((sums(a), &[]), ([c, h, out], &mut []), |sums, [], [c, ..]| {
                     let ([.., c, _], h) = step::<E, F>(sums, c);
-                    [c, h, h]
+                    ([c, h, h], [])
                 });
             }
         } else {
-            for ((a, ((c, h), out)), kept) in rows.zip(kept.chunks_exact_mut(KEPT * units)) {
-                let ([a_i, a_f, a_g, a_o], [b_i, b_f, b_g, b_o]) = (parts(a), parts(bias));
-                let sums = [a_i, a_f, a_g, a_o, b_i, b_f, b_g, b_o];
-                let [i, f, g, o, before, tanh_c] = parts_mut(kept);
-                let written = [i, f, g, o, before, tanh_c, c, h, out];
-                each_unit(sums, written, |sums, [.., c, _, _]| {
+            for ((a, ((c, h), out)), keep) in rows.zip(kept.chunks_exact_mut(KEPT * units)) {
+                each_unit((sums(a), &[]), ([c, h, out], keep), |sums, [], [c, ..]| {
                     let ([i, f, g, o, next, tanh_c], h) = step::<E, F>(sums, c);
-                    [i, f, g, o, c, tanh_c, next, h, h]
+                    ([next, h, h], [i, f, g, o, c, tanh_c])
                 });
             }
         }
@@ -84,18 +82,17 @@ impl<E: Element> Sweep<E> for Backward<'_, E> {
         let kept = kept.chunks_exact(KEPT * units).zip(da.chunks_exact_mut(GATES * units));
         let rows = dh.chunks_exact(units).zip(dc.chunks_exact_mut(units));
         for (((kept, da), (dh, dc)), d_out) in kept.zip(rows).zip(d_out.chunks_exact(units)) {
-            let [i, f, g, o, c, tanh_c] = parts(kept);
             let [da_i, da_f, da_g, da_o] = parts_mut(da);
-            let read = [i, f, g, o, c, tanh_c, dh, d_out];
-            each_unit(read, [da_i, da_f, da_g, da_o, dc], |read, [.., dc]| {
-                let [i, f, g, o, c, tanh_c, dh, d_out] = read;
+            let written = [da_i, da_f, da_g, da_o, dc];
+            each_unit(([dh, d_out], kept), (written, &mut []), |[dh, d_out], kept, [.., dc]| {
+                let [i, f, g, o, c, tanh_c] = kept;
                 let dh = dh + d_out;
                 let dc = dc + dh * o * (E::ONE - tanh_c * tanh_c);
                 let da_i = dc * g * i * (E::ONE - i);
                 let da_f = dc * c * f * (E::ONE - f);
                 let da_g = dc * i * (E::ONE - g * g);
                 let da_o = dh * tanh_c * o * (E::ONE - o);
-                [da_i, da_f, da_g, da_o, dc * f]
+                ([da_i, da_f, da_g, da_o, dc * f], [])
             });
         }
     }

@@ -42,9 +42,9 @@ impl<E: Element, const RELU: bool> Sweep<E> for Forward<'_, E, RELU> {
         let Ahead { units, a, bias, h, out, .. } = self.0;
         let rows = h.chunks_exact_mut(units).zip(out.chunks_exact_mut(units));
         for (a, (h, out)) in a.chunks_exact(units).zip(rows) {
-            each_unit([a, bias], [h, out], |[a, b], _| {
+            each_unit(([a, bias], &[]), ([h, out], &mut []), |[a, b], [], _| {
                 let h = if RELU { positive(a + b, a + b) } else { F::tanh(a + b) };
-                [h, h]
+                ([h, h], [])
             });
         }
     }
@@ -60,9 +60,9 @@ impl<E: Element, const RELU: bool> Sweep<E> for Backward<'_, E, RELU> {
         let rows = h.chunks_exact(units).zip(da.chunks_exact_mut(units));
         let gradients = dh.chunks_exact(units).zip(d_out.chunks_exact(units));
         for ((h, da), (dh, d_out)) in rows.zip(gradients) {
-            each_unit([h, dh, d_out], [da], |[h, dh, d_out], _| {
+            each_unit(([h, dh, d_out], &[]), ([da], &mut []), |[h, dh, d_out], [], _| {
                 let dh = dh + d_out;
-                [if RELU { positive(h, dh) } else { dh * (E::ONE - h * h) }]
+                ([if RELU { positive(h, dh) } else { dh * (E::ONE - h * h) }], [])
             });
         }
     }
