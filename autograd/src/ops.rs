@@ -26,8 +26,9 @@ mod gather;
 mod conv;
 mod pool;
 
+use std::array::from_fn;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub use activation::*;
 pub use arithmetic::*;
@@ -158,6 +159,18 @@ impl<E: Element> Contribution<E> {
     /// differentiate in.
     pub fn lazy(compute: impl Fn() -> Tensor<E> + Send + Sync + 'static) -> Self {
         Self::Lazy(Lazy(Arc::new(compute)))
+    }
+
+    /// As [`lazy`](Self::lazy), for several inputs whose gradients are best computed together: all of them when the first
+    /// is asked for.
+    pub fn together<const N: usize>(
+        compute: impl Fn() -> [Tensor<E>; N] + Send + Sync + 'static,
+    ) -> [Self; N] {
+        let all = Arc::new((OnceLock::new(), compute));
+        from_fn(|k| {
+            let all = all.clone();
+            Self::lazy(move || all.0.get_or_init(&all.1)[k].clone())
+        })
     }
 
     /// This contribution alone, as a tensor of the input's shape. `dy` is the gradient of the op's first output.

@@ -202,23 +202,43 @@ impl<C: Fused, E: Element> OpMany<E> for Sequence<C, E> {
         let swept = back::sweep::<C, E>(&self.params, w_hh, &h_0, way, &self.passed, d_outputs);
         let (da, db) = (swept.da.clone(), swept.db.unwrap_or(swept.da));
         let mut grads = Vec::with_capacity(inputs.len());
-        let (dw_ih, dx) = match xs {
-            Inputs::Rows(rows) => input_gradients(da.clone(), rows, w_ih),
-            Inputs::Table { table, ids } => {
-                let mut d = Tensor::zeros(&[table.shape()[0], da.shape()[1]]);
-                d.add_rows(&ids, &da);
-                input_gradients(d, table, w_ih)
-            }
+        let hs = self.passed.outputs[0].clone();
+        let [width, units] = [w_hh.shape()[0], w_hh.shape()[1]];
+        let (dw_ih, dw_hh, dx) = match xs {
             Inputs::OneHot { ids } => {
-                let (da, size) = (da.clone(), w_ih.shape()[1]);
-                (Contribution::lazy(move || back::column_gradient(&da, &ids, size)), None)
+                let size = w_ih.shape()[1];
+                let dw_ih = Contribution::lazy(move || back::column_gradient(&da, &ids, size));
+                let dw_hh = Contribution::lazy(move || {
+                    let mut dw_hh = Tensor::unset(&[width, units]);
+                    back::recurrent_gradient(&db, &hs, &h_0, way, &mut dw_hh);
+                    dw_hh
+                });
+                (dw_ih, dw_hh, None)
+            }
+            Inputs::Rows(x) | Inputs::Table { table: x, .. } => {
+                let d = match &self.xs {
+                    Inputs::Table { ids, .. } => {
+                        let mut d = Tensor::zeros(&[x.shape()[0], da.shape()[1]]);
+                        d.add_rows(ids, &da);
+                        d
+                    }
+                    _ => da,
+                };
+                let (a, b) = (Box::new((d.clone(), false)), Box::new((w_ih.clone(), false)));
+                let [dw_ih, dw_hh] = Contribution::together(move || {
+                    let [mut dw_ih, mut dw_hh] =
+                        [x.shape()[1], units].map(|n| Tensor::unset(&[width, n]));
+                    Way::both(
+                        2 * db.data().len() * units,
+                        || back::weight_gradient(&d, &x, &mut dw_ih),
+                        || back::recurrent_gradient(&db, &hs, &h_0, way, &mut dw_hh),
+                    );
+                    [dw_ih, dw_hh]
+                });
+                (dw_ih, dw_hh, Some(Contribution::Product { a, b }))
             }
         };
-        grads.push(dw_ih);
-        grads.push({
-            let (db, hs) = (db.clone(), self.passed.outputs[0].clone());
-            Contribution::lazy(move || back::recurrent_gradient(&db, &hs, &h_0, way))
-        });
+        grads.extend([dw_ih, dw_hh]);
         let [sum_a, sum_b] = swept.sums;
         let d_bias_hh = b_hh.map(|_| if C::APART { sum_b } else { sum_a.clone() });
         let d_bias = b_ih.map(|_| sum_a);
@@ -227,17 +247,6 @@ impl<C: Fused, E: Element> OpMany<E> for Sequence<C, E> {
         grads.extend(swept.d_state.into_iter().map(Contribution::from));
         grads
     }
-}
-
-/// The contributions dᵀ X to W_ih and d W_ih to X, for rows d [N, G·H] and X [N, I].
-fn input_gradients<E: Element>(
-    d: Tensor<E>,
-    x: Tensor<E>,
-    w_ih: &Tensor<E>,
-) -> (Contribution<E>, Option<Contribution<E>>) {
-    let (a, b) = (Box::new((d.clone(), false)), Box::new((w_ih.clone(), false)));
-    let dw_ih = Contribution::lazy(move || back::weight_gradient(&d, &x));
-    (dw_ih, Some(Contribution::Product { a, b }))
 }
 
 /// Runs a sequence of T·B inputs through the cell, as one op on the tape. Returns h_t [T·B, H] and the last state.

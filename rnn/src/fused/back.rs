@@ -260,10 +260,8 @@ fn halved<C: Fused, E: Element>(
 }
 
 /// dW = dᵀ X for rows d [N, M] and X [N, K] of all steps.
-pub(super) fn weight_gradient<E: Element>(d: &Tensor<E>, x: &Tensor<E>) -> Tensor<E> {
-    let mut dw = Tensor::unset(&[d.shape()[1], x.shape()[1]]);
-    add_rows(d.data(), x.data(), &mut dw, false);
-    dw
+pub(super) fn weight_gradient<E: Element>(d: &Tensor<E>, x: &Tensor<E>, dw: &mut Tensor<E>) {
+    add_rows(d.data(), x.data(), dw, false);
 }
 
 /// dW = dᵀ X for rows d [N, M] and one-hot rows X [N, V]: each row of d is added to a column. If there are more rows than
@@ -287,9 +285,9 @@ pub(super) fn recurrent_gradient<E: Element>(
     hs: &Tensor<E>,
     h_0: &Tensor<E>,
     way: Way,
-) -> Tensor<E> {
+    dw: &mut Tensor<E>,
+) {
     let (width, units) = (db.shape()[1], hs.shape()[1]);
-    let mut dw = Tensor::unset(&[width, units]);
     let later = way.steps.saturating_sub(1) * way.batch; // rows of steps with one before them
     let step = way.batch.min(db.shape()[0]);
     let (db, hs) = (db.data(), hs.data());
@@ -298,11 +296,10 @@ pub(super) fn recurrent_gradient<E: Element>(
     } else {
         (&db[step * width..], &db[..step * width], &hs[..later * units])
     };
-    add_rows(rest, before, &mut dw, false);
+    add_rows(rest, before, dw, false);
     if h_0.data().iter().any(|&h| h != E::ZERO) && step > 0 {
-        add_rows(first, h_0.data(), &mut dw, true);
+        add_rows(first, h_0.data(), dw, true);
     }
-    dw
 }
 
 /// dᵀ X, or the sum of it and what was there.
