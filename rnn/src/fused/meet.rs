@@ -7,20 +7,18 @@
 //! both are at work, neither waits for anything but the other.
 
 use std::hint::spin_loop;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, TryLockError};
 use std::thread;
 
 use autograd::threads::join;
+use rtrb::{Consumer, Producer, RingBuffer};
 
 /// How often to look before other threads may run: some 20 µs.
 const LOOKS: usize = 2000;
 /// How often to look whether a second thread comes: as long as it may take to wake one.
 const PATIENCE: usize = 5000;
-/// Sent instead of a number of steps by a thread that panics.
-const GONE: usize = usize::MAX;
 
-/// One half of a layer on its way through a sequence.
+/// One half of a layer on its way through a sequence. What it finds at a step has always the same length.
 pub(super) trait Half: Send {
     /// What it finds.
     type Number: Copy + Send;
@@ -32,39 +30,25 @@ pub(super) trait Half: Send {
     fn adopt(&mut self, t: usize, other: &[Self::Number]);
 }
 
-/// What one thread tells the other. Alone in its lines of the cache, so that waiting disturbs nobody.
-#[repr(align(128))]
-struct Lane<N> {
-    /// Of how many steps.
-    sent: AtomicUsize,
-    /// What was found at even steps, and at odd ones: one is written while the other is read.
-    found: [Alone<Mutex<Vec<N>>>; 2],
-}
-
-#[repr(align(128))]
-struct Alone<T>(T);
-
-impl<N> Lane<N> {
-    fn new() -> Self {
-        Self { sent: AtomicUsize::new(0), found: [(); 2].map(|()| Alone(Mutex::new(Vec::new()))) }
-    }
-}
-
 /// Takes both halves through the steps, on two threads if a second one comes.
 pub(super) fn together<H: Half>(halves: [H; 2], steps: impl Iterator<Item = usize> + Clone + Send) {
+    // What was found at two steps: one is written while the other is read.
+    let [for_second, for_first] =
+        halves.each_ref().map(|half| RingBuffer::new(2 * half.found().len()));
     let [first, second] = halves;
-    let lanes = [Lane::new(), Lane::new()];
-    let second = Mutex::new(Some(second));
-    let for_second = steps.clone();
+    let first_meets = Meeting { to: for_second.0, from: for_first.1 };
+    let second_meets = Meeting { to: for_first.0, from: for_second.1 };
+    let second = Mutex::new(Some((second, second_meets)));
+    let steps_of_second = steps.clone();
     join(
         || match left_alone_with(&second) {
-            Some(second) => one_after_the_other([first, second], steps),
-            None => side_by_side(first, [&lanes[0], &lanes[1]], steps),
+            Some((second, _)) => one_after_the_other([first, second], steps),
+            None => first_meets.side_by_side(first, steps),
         },
         || {
             let second = second.lock().expect("whoever takes it does nothing else").take();
-            if let Some(second) = second {
-                side_by_side(second, [&lanes[1], &lanes[0]], for_second);
+            if let Some((second, meets)) = second {
+                meets.side_by_side(second, steps_of_second);
             }
         },
     );
@@ -91,47 +75,38 @@ fn one_after_the_other<H: Half>([mut a, mut b]: [H; 2], steps: impl Iterator<Ite
     }
 }
 
-fn side_by_side<H: Half>(
-    half: H,
-    [to, from]: [&Lane<H::Number>; 2],
-    steps: impl Iterator<Item = usize>,
-) {
-    let mut half = half;
-    let _leaving = Leaving(&to.sent);
-    for (k, t) in steps.enumerate() {
-        half.step(t);
-        {
-            let mut found = to.found[k % 2].0.lock().expect("the other thread does not panic here");
-            found.clear();
-            found.extend_from_slice(half.found());
-        }
-        to.sent.store(k + 1, Ordering::Release);
-        wait_for(k + 1, &from.sent);
-        half.adopt(t, &from.found[k % 2].0.lock().expect("the other thread does not panic here"));
-    }
+/// What one thread has of the meeting with the other.
+struct Meeting<N> {
+    to: Producer<N>,
+    from: Consumer<N>,
 }
 
-/// Waits until so many steps were sent.
-fn wait_for(steps: usize, sent: &AtomicUsize) {
-    let mut looks = 0;
-    loop {
-        match sent.load(Ordering::Acquire) {
-            GONE => panic!("the thread with the other half of the layer has panicked"),
-            sent if sent >= steps => return,
-            _ if looks < LOOKS => spin_loop(),
-            _ => thread::yield_now(),
+impl<N: Copy> Meeting<N> {
+    fn side_by_side(mut self, half: impl Half<Number = N>, steps: impl Iterator<Item = usize>) {
+        let mut half = half;
+        let length = self.from.buffer().capacity() / 2;
+        for t in steps {
+            half.step(t);
+            self.to.push_entire_slice(half.found()).expect("the step before the last was read");
+            self.wait_for(length);
+            let found = self.from.read_chunk(length).expect("it was waited for");
+            half.adopt(t, found.as_slices().0);
+            found.commit_all();
         }
-        looks += 1;
     }
-}
 
-/// Lets the other thread know if this one panics, so that it does not wait for ever.
-struct Leaving<'a>(&'a AtomicUsize);
-
-impl Drop for Leaving<'_> {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            self.0.store(GONE, Ordering::Release);
+    /// Waits until so many numbers are there.
+    fn wait_for(&self, length: usize) {
+        let mut looks = 0;
+        while self.from.slots() < length {
+            if looks < LOOKS {
+                spin_loop();
+            } else {
+                let gone = self.from.is_abandoned() && self.from.slots() < length;
+                assert!(!gone, "the thread with the other half of the layer has panicked");
+                thread::yield_now();
+            }
+            looks += 1;
         }
     }
 }
