@@ -9,6 +9,9 @@ use crate::threads;
 /// From how many numbers on a sum is cut in two: half a megabyte of `f32`, some 20 microseconds.
 const PIECE: usize = 1 << 17;
 
+/// How many sums there are side by side: enough to fill vector registers.
+const LANES: usize = 32;
+
 /// A gradient with a NaN or an infinity in it, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -27,6 +30,13 @@ where
     P: Params<Leaf = Tensor<E>>,
     E: Element,
 {
+    let mut all = true;
+    grads.for_each(&mut |gradient| {
+        kernel::run(Finite { numbers: gradient.data(), all: &mut all });
+    });
+    if all {
+        return Ok(());
+    }
     let mut bad = None;
     grads.map_named(&Path::default(), &mut |name, gradient| {
         let first = gradient.data().iter().position(|g| !g.is_finite());
@@ -73,7 +83,7 @@ fn squares<E: Element>(numbers: &[E]) -> f64 {
     a + b
 }
 
-/// Σ x² in as many sums side by side as fill vector registers.
+/// Σ x².
 struct Squares<'a, E> {
     numbers: &'a [E],
     sum: &'a mut f64,
@@ -82,7 +92,6 @@ struct Squares<'a, E> {
 impl<E: Element> Kernel for Squares<'_, E> {
     #[inline(always)]
     fn run<const FUSED: bool, const BYTES: usize>(self) {
-        const LANES: usize = 32;
         let square = |x: E| x.value() * x.value();
         let (blocks, rest) = self.numbers.as_chunks::<LANES>();
         let mut sums = [0.0; LANES];
@@ -92,6 +101,45 @@ impl<E: Element> Kernel for Squares<'_, E> {
             }
         }
         *self.sum = sums.iter().sum::<f64>() + rest.iter().map(|&x| square(x)).sum::<f64>();
+    }
+}
+
+/// Whether all numbers are finite: 0 times a number is 0 only then.
+struct Finite<'a, E> {
+    numbers: &'a [E],
+    /// Becomes false if one is not.
+    all: &'a mut bool,
+}
+
+impl<E: Element> Kernel for Finite<'_, E> {
+    #[inline(always)]
+    fn run<const FUSED: bool, const BYTES: usize>(self) {
+        let (blocks, rest) = self.numbers.as_chunks::<LANES>();
+        let mut zeros = [0.0; LANES];
+        for block in blocks {
+            for lane in 0..LANES {
+                zeros[lane] += 0.0 * block[lane].value();
+            }
+        }
+        let rest = rest.iter().all(|x| x.is_finite());
+        *self.all &= rest && zeros.iter().all(|&zero| zero == 0.0);
+    }
+}
+
+/// Cuts every number to [−limit, limit].
+struct Cut<'a, E> {
+    numbers: &'a mut [E],
+    limit: f64,
+}
+
+impl<E: Element> Kernel for Cut<'_, E> {
+    #[inline(always)]
+    fn run<const FUSED: bool, const BYTES: usize>(self) {
+        for x in self.numbers {
+            let value = x.value();
+            let cut = E::from_f64(self.limit.copysign(value));
+            *x = if value.abs() > self.limit { cut } else { *x };
+        }
     }
 }
 
@@ -143,11 +191,7 @@ where
 {
     finite(grads)?;
     grads.for_each_mut(&mut |gradient| {
-        for g in gradient.data_mut() {
-            if g.value().abs() > limit {
-                *g = E::from_f64(limit.copysign(g.value()));
-            }
-        }
+        kernel::run(Cut { numbers: gradient.data_mut(), limit });
     });
     Ok(())
 }

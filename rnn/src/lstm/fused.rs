@@ -1,6 +1,6 @@
 //! The LSTM's part of a fused sequence: what a step does beside its products.
 //!
-//! The equations are those of the step by hand. Kept of each unit and step: i, f, g, o, c before the step, tanh(c′).
+//! The equations are those of the step by hand. Kept of each unit and step: i, f, g, o and c before the step, from which c′ and its tanh follow.
 
 use autograd::Element;
 use autograd::kernel::{Functions, Sweep};
@@ -9,7 +9,7 @@ use super::Lstm;
 use crate::fused::{Ahead, Back, Fused, Weights, each_unit, parts, parts_mut};
 
 const GATES: usize = 4;
-const KEPT: usize = 6;
+const KEPT: usize = 5;
 
 impl Fused for Lstm {
     const OP: &'static str = "lstm_sequence";
@@ -45,32 +45,31 @@ impl<E: Element> Sweep<E> for Forward<'_, E> {
         if kept.is_empty() {
             for (a, ((c, h), out)) in rows {
                 each_unit((sums(a), &[]), ([c, h, out], &mut []), |sums, [], [c, ..]| {
-                    let ([.., c, _], h) = step::<E, F>(sums, c);
+                    let ([.., c], h) = step::<E, F>(sums, c);
                     ([c, h, h], [])
                 });
             }
         } else {
             for ((a, ((c, h), out)), keep) in rows.zip(kept.chunks_exact_mut(KEPT * units)) {
                 each_unit((sums(a), &[]), ([c, h, out], keep), |sums, [], [c, ..]| {
-                    let ([i, f, g, o, next, tanh_c], h) = step::<E, F>(sums, c);
-                    ([next, h, h], [i, f, g, o, c, tanh_c])
+                    let ([i, f, g, o, next], h) = step::<E, F>(sums, c);
+                    ([next, h, h], [i, f, g, o, c])
                 });
             }
         }
     }
 }
 
-/// i, f, g, o, c′ and tanh(c′), and h′, from the two halves of the sums and c.
+/// i, f, g, o, c′, and h′, from the two halves of the sums and c.
 #[inline(always)]
 fn step<E: Element, F: Functions<E>>(
     [a_i, a_f, a_g, a_o, b_i, b_f, b_g, b_o]: [E; 2 * GATES],
     c: E,
-) -> ([E; 6], E) {
+) -> ([E; KEPT], E) {
     let (i, f) = (F::sigmoid(a_i + b_i), F::sigmoid(a_f + b_f));
     let (g, o) = (F::tanh(a_g + b_g), F::sigmoid(a_o + b_o));
     let c = F::mul_add(f, c, i * g);
-    let tanh_c = F::tanh(c);
-    ([i, f, g, o, c, tanh_c], o * tanh_c)
+    ([i, f, g, o, c], o * F::tanh(c))
 }
 
 struct Backward<'a, E>(Back<'a, E>);
@@ -85,7 +84,8 @@ impl<E: Element> Sweep<E> for Backward<'_, E> {
             let [da_i, da_f, da_g, da_o] = parts_mut(da);
             let written = [da_i, da_f, da_g, da_o, dc];
             each_unit(([dh, d_out], kept), (written, &mut []), |[dh, d_out], kept, [.., dc]| {
-                let [i, f, g, o, c, tanh_c] = kept;
+                let [i, f, g, o, c] = kept;
+                let tanh_c = F::tanh(F::mul_add(f, c, i * g));
                 let dh = dh + d_out;
                 let dc = dc + dh * o * (E::ONE - tanh_c * tanh_c);
                 let da_i = dc * g * i * (E::ONE - i);
