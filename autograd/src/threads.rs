@@ -38,12 +38,11 @@ pub fn for_each_piece<T: Send>(
         return f(0, data);
     }
     #[cfg(feature = "threads")]
-    {
+    if count() > 1 {
         use rayon::prelude::*;
         awake::keep();
-        data.par_chunks_mut(length).enumerate().for_each(|(i, piece)| f(i, piece));
+        return data.par_chunks_mut(length).enumerate().for_each(|(i, piece)| f(i, piece));
     }
-    #[cfg(not(feature = "threads"))]
     data.chunks_mut(length).enumerate().for_each(|(i, piece)| f(i, piece));
 }
 
@@ -53,11 +52,10 @@ pub fn join<A: Send, B: Send>(
     b: impl FnOnce() -> B + Send,
 ) -> (A, B) {
     #[cfg(feature = "threads")]
-    {
+    if count() > 1 {
         awake::keep();
-        rayon::join(a, b)
+        return rayon::join(a, b);
     }
-    #[cfg(not(feature = "threads"))]
     (a(), b())
 }
 
