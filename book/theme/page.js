@@ -1,4 +1,5 @@
-// What the pages do beyond mdBook: mark quizzes, open the contents from the keyboard, and let it reach what scrolls.
+// What the pages do beyond mdBook: mark quizzes, open the contents from the keyboard, let it reach what scrolls, and
+// break long names where they have joints.
 (() => {
   "use strict";
 
@@ -80,4 +81,11 @@
   reach();
   window.addEventListener("resize", reach);
   window.addEventListener("load", reach);
+
+  // 4. A long name or path in the text may break behind `/`, `_` and `::`, before it has to break within a word.
+  for (const code of document.querySelectorAll("main :not(pre) > code")) {
+    if (code.textContent.length < 16 || code.childElementCount > 0) continue;
+    const parts = code.textContent.split(/(?<=[/_]|::)/);
+    code.replaceChildren(...parts.flatMap((part, i) => (i === 0 ? [part] : [document.createElement("wbr"), part])));
+  }
 })();
