@@ -82,8 +82,10 @@
   window.addEventListener("resize", reach);
   window.addEventListener("load", reach);
 
-  // 4. A long name or path in the text may break behind `/`, `_` and `::`, before it has to break within a word.
+  // 4. A long name or path in the text may break behind `/`, `_` and `::`, before it has to break within a word. A
+  // short one stays whole.
   for (const code of document.querySelectorAll("main :not(pre) > code")) {
+    code.classList.toggle("unbroken", code.textContent.length <= 12);
     if (code.textContent.length < 16 || code.childElementCount > 0) continue;
     const parts = code.textContent.split(/(?<=[/_]|::)/);
     code.replaceChildren(...parts.flatMap((part, i) => (i === 0 ? [part] : [document.createElement("wbr"), part])));

@@ -168,8 +168,8 @@ fn on_tape(problem: &Problem) -> Weights {
 // ANCHOR_END: tape
 
 // ANCHOR: numeric
-/// The same gradient without any backward pass, by differences. With four points in place of two the
-/// error falls with the fourth power of the step, so that a larger one will do.
+/// The same gradient without any backward pass, by differences. With four points in place of two
+/// the error falls with the fourth power of the step, so that a larger one will do.
 fn numeric(problem: &Problem) -> Weights {
     const STEP: f64 = 2e-5;
     let slopes = |which: usize| {
