@@ -1,4 +1,5 @@
-// What the pages do beyond mdBook: mark quizzes, open the contents from the keyboard, and let it reach what scrolls.
+// What the pages do beyond mdBook: mark quizzes, open the contents from the keyboard, let it reach what scrolls, and
+// break long names where they have joints.
 (() => {
   "use strict";
 
@@ -80,4 +81,30 @@
   reach();
   window.addEventListener("resize", reach);
   window.addEventListener("load", reach);
+
+  // 4. Where a line may end. A long name or path breaks behind `/`, `_` and `::` before it breaks within a word; a short
+  // name, an option and a number such as 2e-9 stay whole.
+  const whole = text => {
+    const span = document.createElement("span");
+    span.className = "unbroken";
+    span.textContent = text;
+    return span;
+  };
+  // The text's odd parts, those that the pattern's group found, stay whole.
+  const keep = (text, pattern) => text.split(pattern).map((part, i) => (i % 2 === 1 ? whole(part) : part));
+
+  for (const code of document.querySelectorAll("main :not(pre) > code")) {
+    code.classList.toggle("unbroken", code.textContent.length <= 12);
+    if (code.textContent.length < 16 || code.childElementCount > 0) continue;
+    const parts = code.textContent.split(/(?<=[/_]|::)/).map(part => keep(part, /(?<!\S)(--[\w-]+|\S=)(?!\S)/));
+    code.replaceChildren(...parts.flatMap((part, i) => (i === 0 ? part : [document.createElement("wbr"), ...part])));
+  }
+
+  const texts = document.createTreeWalker(document.querySelector("main") ?? document.body, NodeFilter.SHOW_TEXT);
+  const numbers = [];
+  while (texts.nextNode()) {
+    const text = texts.currentNode;
+    if (/\de-\d/.test(text.data) && !text.parentElement.closest("code, math, svg, .unbroken")) numbers.push(text);
+  }
+  for (const text of numbers) text.replaceWith(...keep(text.data, /([\d.]+e-\d+)/));
 })();

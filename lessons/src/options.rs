@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 
 use crate::files;
 
+/// The seed that lessons take unless another is given: what the book shows comes from it.
+pub const SEED: u64 = 1;
+
 /// Add to a lesson's own options with `#[command(flatten)]`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     /// Seed of everything random; the same seed prints the same numbers
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = SEED)]
     pub seed: u64,
 
     /// Folder to write the figures to, made if it is missing

@@ -289,7 +289,11 @@ impl Axis {
             let room = if log || high == 0.0 { 0.5 } else { high.abs() / 2.0 };
             (low, high) = (low - room, high + room);
         }
-        Ok(if log { Self::logarithmic(low, high) } else { Self::linear(low, high, rounded) })
+        Ok(if log {
+            Self::logarithmic(low, high, rounded)
+        } else {
+            Self::linear(low, high, rounded)
+        })
     }
 
     /// Ticks at the multiples of 1, 2 or 5 times a power of ten, about six of them.
@@ -310,8 +314,8 @@ impl Axis {
     }
 
     /// Ticks at powers of ten, at most nine of them; where those would be few, at 1, 2 and 5 times
-    /// each. The ends are ticks.
-    fn logarithmic(low: f64, high: f64) -> Self {
+    /// each. The ends are ticks if the axis is `rounded`, or if fewer than two ticks lie between them.
+    fn logarithmic(low: f64, high: f64, rounded: bool) -> Self {
         let stride = ((high - low) / 8.0).ceil();
         let multiples = if high - low < 2.0 { &[1.0_f64, 2.0, 5.0][..] } else { &[1.0] };
         let decades = (low.floor() as i32..=(high + stride).ceil() as i32).step_by(stride as usize);
@@ -319,6 +323,11 @@ impl Axis {
             .flat_map(|decade| multiples.iter().map(move |multiple| (multiple, 10f64.powi(decade))))
             .map(|(multiple, unit)| (multiple * unit, number(multiple * unit, unit)))
             .collect();
+        let between = |tick: &f64| (low - 1e-9..=high + 1e-9).contains(&tick.log10());
+        let inside: Vec<_> = ticks.iter().filter(|(tick, _)| between(tick)).cloned().collect();
+        if !rounded && inside.len() >= 2 {
+            return Self { log: true, ends: low..high, ticks: inside };
+        }
         let place = |i: usize| ticks[i].0.log10();
         let last = (0..ticks.len()).find(|&i| place(i) >= high - 1e-9).unwrap_or(ticks.len() - 1);
         let first = (0..last).rfind(|&i| place(i) <= low + 1e-9).unwrap_or(0);
@@ -452,17 +461,27 @@ mod tests {
     fn any_finite_numbers_give_an_axis_with_two_ticks_at_least() {
         let sizes = [0.0_f64, 1e-300, 1e-9, 0.3, 1.0, 7.0, 1e6, 1e300];
         for (low, high) in sizes.iter().flat_map(|&a| sizes.map(|b| (a, b))) {
-            for log in [false, true].into_iter().filter(|log| !log || low.min(high) > 0.0) {
-                let axis = Axis::new([low, high].into_iter(), log, true).expect("they are finite");
+            let kinds = [(false, true), (false, false), (true, true), (true, false)];
+            for (log, rounded) in kinds.into_iter().filter(|(log, _)| !log || low.min(high) > 0.0) {
+                let numbers = [low, high].into_iter();
+                let axis = Axis::new(numbers, log, rounded).expect("they are finite");
                 assert!(
                     (2..=14).contains(&axis.ticks.len()),
                     "{low} {high} {log}: {:?}",
                     axis.ticks
                 );
-                let inside = axis.ends.start - 1e-9..=axis.ends.end * (1.0 + 1e-9) + 1e-9;
+                let Range { start, end } = axis.ends;
+                let inside = start - 1e-9..=end + 1e-9 * end.abs().max(1.0);
                 assert!([low, high].iter().all(|&x| inside.contains(&axis.place(x))));
             }
         }
+    }
+
+    #[test]
+    fn an_axis_that_is_not_rounded_ends_where_its_numbers_do() {
+        let axis = Axis::new([2.0, 1501.0].into_iter(), true, false).expect("they are finite");
+        assert_eq!(axis.ends, 2f64.log10()..1501f64.log10());
+        assert_eq!(axis.ticks.iter().map(|tick| tick.1.as_str()).collect::<String>(), "101001000");
     }
 
     #[test]

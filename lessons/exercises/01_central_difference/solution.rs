@@ -7,17 +7,18 @@ pub struct Kink {
     pub right: f64,
 }
 
-/// The slope of `f` at `x` by central differences with step `h`, (f(x + h) − f(x − h)) / 2h; or, if
-/// `f` has a kink at `x`, the slopes on both sides of it.
+/// The slope of `f` at `x` by central differences with step `h`,
+/// (f(x + h) − f(x − h)) / 2h; or, if `f` has a kink at `x`, the slopes on both sides.
 ///
-/// A curve has different slopes on the two sides too. But when the step is halved, a curve's
-/// difference halves with it, and a kink's stays.
+/// A curve has different slopes on the two sides too. But when the step is halved, a
+/// curve's difference halves with it, and a kink's stays.
 pub fn central_difference(f: impl Fn(f64) -> f64, x: f64, h: f64) -> Result<f64, Kink> {
     let sides = |h: f64| Kink { left: (f(x) - f(x - h)) / h, right: (f(x + h) - f(x)) / h };
     let gap = |kink: Kink| (kink.right - kink.left).abs();
     let (whole, half) = (sides(h), sides(h / 2.0));
 
-    // A straight line has no gap but that of rounding: a few units in the last place of f, over h.
+    // A straight line has no gap but that of rounding: a few units in the last place
+    // of f, over h.
     let rounding = 32.0 * f64::EPSILON * f(x).abs() / h;
     if gap(half) > rounding && gap(half) > 0.75 * gap(whole) {
         return Err(whole);

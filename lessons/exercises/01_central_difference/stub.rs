@@ -7,11 +7,11 @@ pub struct Kink {
     pub right: f64,
 }
 
-/// The slope of `f` at `x` by central differences with step `h`, (f(x + h) − f(x − h)) / 2h; or, if
-/// `f` has a kink at `x`, the slopes on both sides of it.
+/// The slope of `f` at `x` by central differences with step `h`,
+/// (f(x + h) − f(x − h)) / 2h; or, if `f` has a kink at `x`, the slopes on both sides.
 ///
-/// A curve has different slopes on the two sides too. But when the step is halved, a curve's
-/// difference halves with it, and a kink's stays.
+/// A curve has different slopes on the two sides too. But when the step is halved, a
+/// curve's difference halves with it, and a kink's stays.
 pub fn central_difference(f: impl Fn(f64) -> f64, x: f64, h: f64) -> Result<f64, Kink> {
     todo!("the slope, or the kink")
 }

@@ -1,8 +1,10 @@
-/// A tape that keeps the gradients beside the nodes, as many libraries do. There, a second
-/// `backward` adds its gradients to those of the first, without a word; here, it must not.
+/// A tape that keeps the gradients beside the nodes, as many libraries do. There, a
+/// second `backward` adds its gradients to those of the first, without a word; here, it
+/// must not.
 #[derive(Debug, Default)]
 pub struct Tape {
-    /// For each node its operands, each with the slope in it; their numbers are smaller.
+    /// For each node its operands, each with the slope in it; their numbers are
+    /// smaller.
     pub operands: Vec<Vec<(usize, f64)>>,
     /// For each node the gradient that the last `backward` found; all 0 before it.
     pub grads: Vec<f64>,
@@ -20,9 +22,9 @@ impl Tape {
 
     /// Writes the derivative of `output` in every node into `grads`.
     ///
-    /// If `grads` holds gradients already, nothing changes, and the error says so and what to call
-    /// first: `zero_grad`. If there is no node `output`, the error names its number and how many
-    /// nodes there are.
+    /// If `grads` holds gradients already, nothing changes, and the error says so and
+    /// what to call first: `zero_grad`. If there is no node `output`, the error names
+    /// its number and how many nodes there are.
     pub fn backward(&mut self, output: usize) -> Result<(), String> {
         let nodes = self.operands.len();
         if output >= nodes {

@@ -1,12 +1,13 @@
-/// The derivative of node `output` in every node up to it, by walking the graph backwards.
+/// The derivative of node `output` in every node up to it, by walking the graph
+/// backwards.
 ///
-/// `operands(i)` lists the nodes that node i was computed from, each with the slope of node i in it;
-/// their numbers are below i, and a node used twice is listed twice. Look each node's operands up
-/// once only: a graph has many more paths than nodes. And no recursion: a graph may be a million
-/// nodes deep, and the stack is not.
+/// `operands(i)` lists the nodes that node i was computed from, each with the slope of
+/// node i in it; their numbers are below i, and a node used twice is listed twice. Look
+/// each node's operands up once only: a graph has many more paths than nodes. And no
+/// recursion: a graph may be a million nodes deep, and the stack is not.
 ///
-/// This is what has to be repaired. It adds what it should, but goes on too early: what a node has
-/// got so far is handed on once for every use.
+/// This is what has to be repaired. It adds what it should, but goes on too early: what
+/// a node has got so far is handed on once for every use.
 ///
 /// ```text
 /// fn visit(i, grads):
@@ -16,7 +17,8 @@
 pub fn backward(operands: impl Fn(usize) -> Vec<(usize, f64)>, output: usize) -> Vec<f64> {
     let mut grads = vec![0.0; output + 1];
     grads[output] = 1.0;
-    // All uses of a node have larger numbers: when its turn comes, its gradient is complete.
+    // All uses of a node have larger numbers: when its turn comes, its gradient is
+    // complete.
     for i in (0..=output).rev() {
         for (operand, slope) in operands(i) {
             grads[operand] += grads[i] * slope;

@@ -28,7 +28,8 @@ pub fn cross_entropy_grad(scores: &Tensor<f64>, targets: &[usize]) -> Tensor<f64
     gradient
 }
 
-/// What Y = table[ids] sends back to the table, given the gradient of Y: row j of Y is row ids[j] of the table.
+/// What Y = table[ids] sends back to the table, given the gradient of Y: row j of Y is
+/// row ids[j] of the table.
 ///
 /// Shapes: `table` [V, D], `dy` [ids.len(), D]; the result [V, D].
 pub fn gather_vjp(table: &Tensor<f64>, ids: &[usize], dy: &Tensor<f64>) -> Tensor<f64> {

@@ -2,7 +2,9 @@
 ///
 /// m ← β₁ m + (1 − β₁) g
 /// v ← β₂ v + (1 − β₂) g²
-/// w ← w − lr · m̂ / (√v̂ + ε)        m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ), t = 1 in the first step
+/// w ← w − lr · m̂ / (√v̂ + ε)
+///
+/// m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ), t = 1 in the first step
 pub struct Adam {
     /// The learning rate.
     pub lr: f64,

@@ -4,8 +4,9 @@
 /// p = (count(before next) + k) / (count(before) + k V)
 /// ```
 ///
-/// where count(before) is how often `before` was followed by any word. After a word that was never followed by
-/// another one, every word is equally likely, also for k = 0.
+/// where count(before) is how often `before` was followed by any word. After a word
+/// that was never followed by another one, every word is equally likely, also for
+/// k = 0.
 ///
 /// The words are numbers below `vocab_size` = V; k is 0 or more.
 pub fn probability(text: &[usize], vocab_size: usize, k: f64, before: usize, next: usize) -> f64 {

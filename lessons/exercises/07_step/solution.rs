@@ -6,8 +6,9 @@ use autograd::Tensor;
 /// h′ = tanh(x W_ihᵀ + b_ih + h W_hhᵀ + b_hh)
 /// ```
 ///
-/// Shapes: `x` [B, I], `h` [B, H], `w_ih` [H, I], `w_hh` [H, H], `b_ih` and `b_hh` `[H]`; the result [B, H]. The
-/// weights are stored as PyTorch stores them: row i belongs to unit i.
+/// Shapes: `x` [B, I], `h` [B, H], `w_ih` [H, I], `w_hh` [H, H], `b_ih` and `b_hh`
+/// `[H]`; the result [B, H]. The weights are stored as PyTorch stores them: row i
+/// belongs to unit i.
 pub fn rnn_step(
     x: &Tensor<f64>,
     h: &Tensor<f64>,
@@ -17,7 +18,8 @@ pub fn rnn_step(
     sums.map(f64::tanh)
 }
 
-/// The states after each of T steps, from the state `h`: T tensors [B, H], for T inputs `xs` [B, I].
+/// The states after each of T steps, from the state `h`: T tensors [B, H], for T inputs
+/// `xs` [B, I].
 pub fn rnn_states(
     xs: &[Tensor<f64>],
     h: &Tensor<f64>,

@@ -1,6 +1,7 @@
 use autograd::Tensor;
 
-/// What the forward pass kept: h_t = tanh(x_t W_ihᵀ + h_{t−1} W_hhᵀ + b), t = 0 … T − 1.
+/// What the forward pass kept: h_t = tanh(x_t W_ihᵀ + h_{t−1} W_hhᵀ + b) for t = 0
+/// to T − 1.
 #[derive(Clone, Debug)]
 pub struct Forward {
     /// Input to hidden, [H, I].

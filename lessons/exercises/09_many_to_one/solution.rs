@@ -1,8 +1,9 @@
 /// Rewires a task with an answer at every step to one with a single answer a row.
 ///
-/// `answers` holds the wanted answers of B rows over T steps, `[T·B]`, time-major: the B answers of step 0 first. Row b
-/// has `lengths[b]` steps; what stands behind its end is padding. In the result only the *last step that the row has* keeps its
-/// answer, every other step is `no_answer`. A row of length 0 keeps none.
+/// `answers` holds the wanted answers of B rows over T steps, `[T·B]`, time-major: the
+/// B answers of step 0 first. Row b has `lengths[b]` steps; what stands behind its end
+/// is padding. In the result only the *last step that the row has* keeps its answer,
+/// every other step is `no_answer`. A row of length 0 keeps none.
 pub fn many_to_one(answers: &[usize], lengths: &[usize], no_answer: usize) -> Vec<usize> {
     let batch = lengths.len();
     let mut kept = vec![no_answer; answers.len()];

@@ -65,14 +65,17 @@ fn lesson(options: &Options) -> Result<()> {
     // 3. Every path is right too, but there are 2^k of them and k nodes.
     println!("\n3. visits, for k doublings: a, a + a, ...");
     println!("    k      dc/da   every path   the loop");
-    let mut visits = 0;
-    for k in [2, 10, 20] {
+    let doublings = |k: usize| {
         let tape = Tape::new();
         let a = tape.var(1.0);
         let c = (0..k).fold(a, |x, _| x + x);
         let dc_da = tape.backward(c).of(a);
-        visits = every_path(&tape.nodes(), c.index(), 1.0, &mut vec![0.0; tape.len()]);
-        println!("   {k:2} {dc_da:10} {visits:12} {:10}", tape.len());
+        let visits = every_path(&tape.nodes(), c.index(), 1.0, &mut vec![0.0; tape.len()]);
+        (dc_da, visits, tape.len())
+    };
+    for k in [2, 10, 20] {
+        let (dc_da, visits, nodes) = doublings(k);
+        println!("   {k:2} {dc_da:10} {visits:12} {nodes:10}");
     }
 
     let tape = Tape::new();
@@ -82,7 +85,6 @@ fn lesson(options: &Options) -> Result<()> {
     three_revisited[d.index()] = 1.0;
     revisit(&tape.nodes(), d.index(), &mut three_revisited);
     let three_revisited = three_revisited[a.index()];
-    println!("   adding, then visiting, finds {three_revisited} for three doublings");
 
     // 4. The expression on micrograd's first page, every operator in it.
     let tape = Tape::new();
@@ -126,11 +128,11 @@ fn lesson(options: &Options) -> Result<()> {
     result("diamond_replaced", found[0]);
     result("diamond_revisited", found[1]);
     result("three_doublings_revisited", three_revisited);
-    result("visits_20_doublings", visits);
+    result("visits_5_doublings", doublings(5).1);
+    result("visits_20_doublings", doublings(20).1);
     result("micrograd_g", format!("{value:.4}"));
     result("micrograd_da", format!("{da:.4}"));
     result("micrograd_db", format!("{db:.4}"));
-    result("chain_nodes", chain.nodes);
     result("chain_y", format!("{:.5}", chain.y));
     Ok(())
 }

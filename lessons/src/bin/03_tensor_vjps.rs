@@ -256,8 +256,8 @@ struct Compared {
 }
 
 // ANCHOR: compare
-/// Draws an op with inputs, weights each output at random, and compares every entry of every gradient
-/// with (L(x + h) − L(x − h)) / 2h.
+/// Draws an op with inputs, weights each output at random, and compares every entry of every
+/// gradient with (L(x + h) − L(x − h)) / 2h.
 fn compare(op: &OpCheck, draw: &mut Draw) -> Compared {
     const H: f64 = 1e-5;
     let drawn = (op.draw)(draw);

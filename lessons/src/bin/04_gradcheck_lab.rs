@@ -43,8 +43,8 @@ const TRIALS: usize = 1000;
 const MOST: usize = 8;
 
 // ANCHOR: model
-/// A classifier that reads one symbol and scores the next. The embedding is used twice, so it gets two
-/// contributions.
+/// A classifier that reads one symbol and scores the next. The embedding is used twice, so it gets
+/// two contributions.
 ///
 /// ```text
 /// x = embedding[id],   h = tanh(W x + b),   scores = embedding · h + bias

@@ -233,7 +233,8 @@ impl Counts {
 }
 
 // ANCHOR: window
-/// A network that sees the last four words: a vector for each, a layer of tanh units, scores for the next word.
+/// A network that sees the last four words: a vector for each, a layer of tanh units, scores for
+/// the next word.
 struct Window<L = ()> {
     table: L,
     w_1: L,
@@ -294,7 +295,7 @@ fn window_network(corpus: &Corpus, seed: u64, bar: &progress::ProgressBar) -> Re
 }
 
 // ANCHOR: recurrent
-/// 4. A vanilla recurrent network reads the corpus word by word; its state goes on from window to window.
+/// 4. A vanilla recurrent network reads the corpus; its state goes on from window to window.
 fn recurrent_network(corpus: &Corpus, seed: u64, bar: &progress::ProgressBar) -> Result<Accuracy> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut model = LanguageModel::<Vanilla>::init::<f32>(V, None, RNN_UNITS, &mut rng);

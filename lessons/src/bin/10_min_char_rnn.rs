@@ -365,7 +365,8 @@ impl<C: Cell> Run<C> {
     }
 
     // ANCHOR: step
-    /// One step: a window is read in every stream, and the parameters move. The loss, in nats a character.
+    /// One step: a window is read in every stream, and the parameters move. The loss, in nats a
+    /// character.
     fn step(&mut self, window: Window, args: &Args) -> Result<f32>
     where
         StateOf<C, Tensor<f32>>: Send + Sync,
@@ -557,8 +558,8 @@ fn kind(before: char, c: char) -> usize {
 }
 
 // ANCHOR: validate
-/// The mean of −log₂ p over a text, read from a state of zeros that is carried through; and for each kind of character
-/// the mean over those alone.
+/// The mean of −log₂ p over a text, read from a state of zeros that is carried through; and for
+/// each kind of character the mean over those alone.
 fn validate<C: Cell>(
     model: &LanguageModel<C, Tensor<f32>>,
     text: &[usize],
