@@ -20,6 +20,7 @@ pub(super) const LANES: usize = 16;
 /// What is left of a row behind the last whole vector is filled up, so that a unit gets the same instructions, and the
 /// same bytes, wherever it stands.
 #[inline(always)]
+#[expect(clippy::manual_memcpy, reason = "vector by vector, so that each stays in a register")]
 pub(crate) fn each_unit<
     E: Element,
     const R: usize,
