@@ -3,11 +3,11 @@
 //! ```text
 //! work is shared out      one more thread stays awake, at most all of the pool but the one that shares out
 //! a thread that is awake  looks for work of rayon's, lets other programs run, looks again
-//! it may sleep            100 µs after work was last shared out; at the latest after 1 ms, and is asked again
+//! it may sleep            0.3 ms after work was last shared out; at the latest after 20 ms, and is asked again
 //! ```
 //!
 //! That is a job of rayon's own, spawned like any other, that does other jobs as long as it lasts. So a thread that takes
-//! it up while it waits for something else is kept from that for 1 ms at most.
+//! it up while it waits for something else is kept from that for 20 ms at most.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
