@@ -146,7 +146,7 @@ pub(super) fn sweep<C: Fused, E: Element>(
             }
         });
     }
-    Swept { da, db, sums: sums.map(|sums| sums.sum_over(&[0])), d_state }
+    Swept { da, db, sums: sums.map(|sums| total(&sums)), d_state }
 }
 
 impl<C: Fused, E: Element> Sweep<'_, C, E> {
@@ -190,6 +190,16 @@ impl<E: Element> kernel::Sweep<E> for AddTo<'_, E> {
     fn run<F: Functions<E>>(self) {
         self.0.iter_mut().zip(self.1).for_each(|(sum, &x)| *sum += x);
     }
+}
+
+/// The sum of the rows of a matrix.
+fn total<E: Element>(rows: &Tensor<E>) -> Tensor<E> {
+    let width = rows.shape()[1];
+    let mut total = Tensor::zeros(&[width]);
+    for row in rows.data().chunks_exact(width.max(1)) {
+        E::sweep(AddTo(total.data_mut(), row));
+    }
+    total
 }
 
 /// [`sweep`] of one row, with the units in two halves.
