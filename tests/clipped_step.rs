@@ -1,8 +1,8 @@
 //! Clipping and a step in one pass: the same as one after the other, on any number of threads.
 
-use autograd::clip::{NotFinite, clip_grad_norm, grad_norm};
+use autograd::clip::{NotFinite, clip_grad_norm, clip_grad_value, grad_norm};
 use autograd::optim::{Adagrad, Adam, AdamW, Group, OptimError, Optimizer, RmsProp, Sgd};
-use autograd::{Element, Params, Tensor, init};
+use autograd::{Dual, Element, Params, Tensor, init};
 use tests::{assert_close, refused, rng};
 
 /// Parameters of many sizes, one of them so large that it is cut.
@@ -88,4 +88,35 @@ fn a_step_gives_the_same_bytes_with_any_number_of_threads() {
     for threads in [2, 4, 8] {
         assert!(bytes(threads) == one, "other bytes with {threads} threads");
     }
+}
+
+/// More than a vector register of numbers, and no whole number of them.
+const LONG: usize = 101;
+
+#[test]
+fn every_entry_is_cut_wherever_it_stands() {
+    let mut grads = [Tensor::from_fn(&[LONG], |i| i as f32 - 50.0)];
+    clip_grad_value(&mut grads, 20.5).expect("finite");
+    for (i, &g) in grads[0].data().iter().enumerate() {
+        assert_eq!(g, (i as f32 - 50.0).clamp(-20.5, 20.5), "at {i}");
+    }
+}
+
+#[test]
+fn what_is_not_finite_is_found_wherever_it_stands() {
+    for (i, bad) in (0..LONG).zip([f64::NAN, f64::INFINITY, f64::NEG_INFINITY].iter().cycle()) {
+        let mut grads = [Tensor::full(&[LONG], f64::MAX)];
+        grads[0].data_mut()[i] = *bad;
+        let found = clip_grad_value(&mut grads, 1.0).expect_err("it is there");
+        assert_eq!(found.index, [i]);
+        assert_eq!(grads[0].data()[(i + 1) % LONG], f64::MAX, "nothing is changed");
+    }
+}
+
+#[test]
+fn a_number_is_finite_only_if_its_derivative_is() {
+    let bad = Dual { value: 1.0, derivative: f64::NAN };
+    let mut grads = [Tensor::full(&[LONG], Dual::from_f64(1.0))];
+    grads[0].data_mut()[7] = bad;
+    assert_eq!(clip_grad_value(&mut grads, 1.0).expect_err("NaN").index, [7]);
 }

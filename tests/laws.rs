@@ -202,6 +202,48 @@ impl<E: Element> Op<E, 2> for Counted {
     }
 }
 
+/// How often the gradients of a [`Together`] were computed.
+static COMPUTED_TOGETHER: AtomicUsize = AtomicUsize::new(0);
+
+/// 2 a + 3 b, whose gradients are computed together.
+struct Together;
+
+impl Describe for Together {
+    const NAME: &'static str = "together";
+    fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
+        (Self, Counted::sample(draw).1)
+    }
+}
+
+impl<E: Element> Op<E, 2> for Together {
+    fn forward(&self, [a, b]: [&Tensor<E>; 2]) -> Result<Tensor<E>, Error> {
+        (a * 2.0).try_add(&(b * 3.0))
+    }
+
+    fn vjp(&self, _: [&Tensor<E>; 2], _: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 2] {
+        let dy = dy.clone();
+        Contribution::together(move || {
+            COMPUTED_TOGETHER.fetch_add(1, Ordering::Relaxed);
+            [&dy * 2.0, &dy * 3.0]
+        })
+    }
+}
+
+#[test]
+fn contributions_of_several_inputs_are_computed_together_once_and_only_if_one_is_needed() {
+    let tape = Tape::new();
+    let [a, b] = [3.0, 5.0].map(|x| tape.leaf(Tensor::from([x])));
+    let data = tape.constant(Tensor::from([7.0]));
+    let grads = tape.backward(tape.apply(Together, [a, b]));
+    assert_eq!((grads.of(a).data(), grads.of(b).data()), (&[2.0][..], &[3.0][..]));
+    assert_eq!(COMPUTED_TOGETHER.load(Ordering::Relaxed), 1);
+    let grads = tape.backward(tape.apply(Together, [data, b]));
+    assert_eq!(grads.of(b).data(), [3.0]);
+    assert_eq!(COMPUTED_TOGETHER.load(Ordering::Relaxed), 2);
+    tape.backward(tape.apply(Together, [data, data]) * a);
+    assert_eq!(COMPUTED_TOGETHER.load(Ordering::Relaxed), 2);
+}
+
 #[test]
 fn a_lazy_contribution_is_computed_only_where_a_gradient_is_needed() {
     let tape = Tape::new();

@@ -20,7 +20,7 @@ pub(crate) const PIECE: usize = 10_000_000;
 /// From how many numbers on a pass over them is worth sharing out: some 10 µs of work.
 pub(crate) const MANY: usize = 1 << 15;
 
-/// On how many threads work can be done.
+/// On how many threads work can be done: those of rayon's current pool, or 1 without the feature `threads`.
 pub fn count() -> usize {
     #[cfg(feature = "threads")]
     return rayon::current_num_threads();
@@ -28,7 +28,20 @@ pub fn count() -> usize {
     1
 }
 
-/// Calls `f` with the number of each piece of `length` entries, and the piece; the last may be shorter.
+/// Calls `f` with the number of each piece of `length` entries, and the piece; the last may be shorter. Where there is one
+/// piece only, the caller does it.
+///
+/// ```
+/// use autograd::threads::for_each_piece;
+///
+/// let mut numbers = [10, 10, 10, 10, 10];
+/// for_each_piece(&mut numbers, 2, |piece, numbers| numbers.iter_mut().for_each(|x| *x += piece));
+/// assert_eq!(numbers, [10, 10, 11, 11, 12]);
+/// ```
+///
+/// # Panics
+///
+/// If `length` is 0 and there are entries.
 pub fn for_each_piece<T: Send>(
     data: &mut [T],
     length: usize,
@@ -40,21 +53,28 @@ pub fn for_each_piece<T: Send>(
     #[cfg(feature = "threads")]
     if count() > 1 {
         use rayon::prelude::*;
-        awake::keep();
-        return data.par_chunks_mut(length).enumerate().for_each(|(i, piece)| f(i, piece));
+        let pieces = data.par_chunks_mut(length).enumerate();
+        return awake::while_sharing(|| pieces.for_each(|(i, piece)| f(i, piece)));
     }
     data.chunks_mut(length).enumerate().for_each(|(i, piece)| f(i, piece));
 }
 
 /// The results of two pieces of work, done at the same time if there is another thread.
+///
+/// ```
+/// use autograd::threads::join;
+///
+/// let numbers = [1, 2, 3, 4];
+/// let (left, right) = numbers.split_at(2);
+/// assert_eq!(join(|| left.iter().sum::<i32>(), || right.iter().sum::<i32>()), (3, 7));
+/// ```
 pub fn join<A: Send, B: Send>(
     a: impl FnOnce() -> A + Send,
     b: impl FnOnce() -> B + Send,
 ) -> (A, B) {
     #[cfg(feature = "threads")]
     if count() > 1 {
-        awake::keep();
-        return rayon::join(a, b);
+        return awake::while_sharing(|| rayon::join(a, b));
     }
     (a(), b())
 }

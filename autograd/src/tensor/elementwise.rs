@@ -6,10 +6,7 @@ use super::Tensor;
 use crate::element::Element;
 use crate::error::{Error, expect};
 use crate::shape::Shape;
-use crate::threads::{self, MANY, for_each_piece};
-
-/// How many columns of sums lie beside each other in a line of the processor's cache, of the shortest numbers.
-const LINE: usize = 16;
+use crate::threads::{MANY, for_each_piece};
 
 impl<E: Element> Tensor<E> {
     /// `f` of each number.
@@ -144,17 +141,6 @@ impl<E: Element> Tensor<E> {
         let source = self.data();
         let last = self.shape_value().len() - 1;
         let length = self.shape_value()[last];
-        if target[..last].iter().all(|&step| step == 0) && target[last] > 0 && source.len() > MANY {
-            // One row of sums: each thread has some of its columns.
-            let width = length.div_ceil(threads::count()).next_multiple_of(LINE);
-            for_each_piece(sums, width, |piece, sums| {
-                for row in source.chunks_exact(length) {
-                    let row = &row[piece * width..][..sums.len()];
-                    sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += x);
-                }
-            });
-            return summed;
-        }
         self.shape_value().for_each_row(&self.shape_value().strides(), &target, |at, into| {
             let row = &source[at..at + length];
             if target[last] == 0 {

@@ -6,9 +6,11 @@
 //! it may sleep            0.3 ms after work was last shared out; at the latest after 20 ms, and is asked again
 //! ```
 //!
-//! That is a job of rayon's own, spawned like any other, that does other jobs as long as it lasts. So a thread that takes
-//! it up while it waits for something else is kept from that for 20 ms at most.
+//! That is a job of rayon's own, spawned like any other, that does other jobs as long as it lasts. A thread that waits for
+//! a part of what it shares out itself may come across the job too, and leaves it at once. One that waits for other work
+//! of the program is kept from that for 20 ms at most.
 
+use std::cell::Cell;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
@@ -26,18 +28,30 @@ static SHARED: AtomicU64 = AtomicU64::new(0);
 /// How many threads are awake or asked to be.
 static AWAKE: AtomicUsize = AtomicUsize::new(0);
 
-/// Work is about to be shared out: others shall stay awake for it, and for more.
-pub(super) fn keep() {
-    let Some(here) = rayon::current_thread_index() else {
-        return; // the caller is going to sleep itself
-    };
+thread_local! {
+    /// How many pieces of work, one within the other, this thread is sharing out.
+    static SHARING: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Does a work that is shared out in rayon's pool, and keeps others awake for it and for more.
+pub(super) fn while_sharing<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    if rayon::current_thread_index().is_none() {
+        return rayon::scope(|_| while_sharing(work)); // by a thread of the pool, while this one sleeps
+    }
+    keep();
+    let _ends = Sharing::begin();
+    work()
+}
+
+/// Asks for one more thread that is awake, unless all others are.
+fn keep() {
     SHARED.store(since_start(), Ordering::Relaxed);
     let others = rayon::current_num_threads() - 1;
     let more = |awake| (awake < others).then_some(awake + 1);
     if AWAKE.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok() {
-        rayon::spawn(move || {
-            let _ends = Ends;
-            if rayon::current_thread_index() != Some(here) {
+        rayon::spawn(|| {
+            let _ends = Awake;
+            if SHARING.get() == 0 {
                 stay_awake();
             }
         });
@@ -57,12 +71,28 @@ fn stay_awake() {
     }
 }
 
-/// One thread fewer is awake, also if a job that it did panics.
-struct Ends;
+/// Counts one thread less as awake when it is dropped, also if a job that the thread did panics.
+struct Awake;
 
-impl Drop for Ends {
+impl Drop for Awake {
     fn drop(&mut self) {
         AWAKE.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// As long as it lives, this thread shares out one work more.
+struct Sharing;
+
+impl Sharing {
+    fn begin() -> Self {
+        SHARING.set(SHARING.get() + 1);
+        Self
+    }
+}
+
+impl Drop for Sharing {
+    fn drop(&mut self) {
+        SHARING.set(SHARING.get() - 1);
     }
 }
 
@@ -72,4 +102,42 @@ fn since_start() -> u64 {
 
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool(threads: usize) -> rayon::ThreadPool {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.expect("threads can be started")
+    }
+
+    #[test]
+    fn threads_sleep_again_when_there_is_no_more_work() {
+        pool(3).install(|| {
+            for _ in 0..100 {
+                while_sharing(|| rayon::join(|| (), || ()));
+            }
+        });
+        let start = Instant::now();
+        while AWAKE.load(Ordering::Relaxed) > 0 {
+            assert!(start.elapsed() < Duration::from_secs(60), "a thread is awake for ever");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn a_panic_ends_the_sharing_of_its_thread() {
+        pool(2).install(|| {
+            let panics = || while_sharing(|| panic!("as it was told to"));
+            assert!(std::panic::catch_unwind(panics).is_err());
+            assert_eq!(SHARING.get(), 0);
+        });
+    }
+
+    #[test]
+    fn whoever_is_outside_of_the_pool_gets_the_result() {
+        assert_eq!(while_sharing(|| rayon::join(|| 1, || 2)), (1, 2));
+    }
 }

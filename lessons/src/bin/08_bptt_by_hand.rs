@@ -11,7 +11,7 @@ use autograd::ops::CrossEntropy;
 use autograd::optim::{Adam, Optimizer};
 use autograd::{Params, Tape, Tensor, Var, clip::clip_grad_norm, draw::Draw, init, params};
 use clap::Parser;
-use lessons::options::{Options, SEED};
+use lessons::options::Options;
 use lessons::plot::{Bars, Graph, LineChart, Series};
 use lessons::progress::{self, ProgressBar};
 use lessons::report::{result, run};
@@ -280,7 +280,8 @@ fn lesson(options: &Options) -> Result<()> {
     let lstm = print_cosines("lstm", cosines_of::<Lstm>(seeds)?);
     let vanilla = print_cosines("rnn", cosines_of::<Vanilla>(seeds)?);
     for (name, cosine) in [("by hand", rnn), ("rnn", vanilla), ("gru", gru), ("lstm", lstm)] {
-        ensure!((0.0..0.999).contains(&cosine), "{name}: without dhnext the cosine is {cosine:.3}");
+        let apart = (0.0..0.99).contains(&cosine);
+        options.claim(apart, format!("{name}: without dhnext the cosine is {cosine:.3}"))?;
     }
 
     // 7. Train with it and without it, all else equal. What does the loss say, and what do the verbs?
@@ -314,11 +315,8 @@ fn lesson(options: &Options) -> Result<()> {
         ensure!(kept.median >= 0.95, "{units} units: with dhnext only {kept} verbs are right");
     }
     let dropped = trained[0].later[1];
-    if dropped.median > 0.6 {
-        // One network in some stumbles on what nobody asked of it; at the book's own seeds none may.
-        ensure!(options.seed != SEED, "without dhnext {dropped} verbs are right, not by a guess");
-        println!("   with these seeds, luck takes the place of dhnext at {} units too", UNITS[0]);
-    }
+    let right = format!("without dhnext {dropped} verbs are right, more than by a guess");
+    options.claim(dropped.median <= 0.6, right)?;
     let mut chart = LineChart::new("Two trainings, one of them wrong", "step", "loss");
     for (name, reader) in ["with dhnext", "without"].iter().zip(&readers[0]) {
         chart.series.push(Series::new(name, reader.curve()));

@@ -33,11 +33,11 @@ pub(super) trait Half: Send {
 /// Takes both halves through the steps, on two threads if a second one comes.
 pub(super) fn together<H: Half>(halves: [H; 2], steps: impl Iterator<Item = usize> + Clone + Send) {
     // What was found at two steps: one is written while the other is read.
-    let [for_second, for_first] =
+    let [(to_second, from_first), (to_first, from_second)] =
         halves.each_ref().map(|half| RingBuffer::new(2 * half.found().len()));
     let [first, second] = halves;
-    let first_meets = Meeting { to: for_second.0, from: for_first.1 };
-    let second_meets = Meeting { to: for_first.0, from: for_second.1 };
+    let first_meets = Meeting { to: to_second, from: from_second };
+    let second_meets = Meeting { to: to_first, from: from_first };
     let second = Mutex::new(Some((second, second_meets)));
     let steps_of_second = steps.clone();
     join(
