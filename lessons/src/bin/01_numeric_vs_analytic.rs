@@ -16,7 +16,12 @@ use lessons::report::{result, run};
 const T: usize = 10; // steps
 const I: usize = 4; // inputs
 const H: usize = 8; // units
-const N: usize = H * I + H * H + H; // weights
+const N: usize = weights_of(I, H);
+
+/// How many weights a network with so many inputs and units has: W_ih, W_hh, b.
+const fn weights_of(inputs: usize, units: usize) -> usize {
+    units * inputs + units * units + units
+}
 
 /// How wrong is a numeric derivative? One gradient with steps from 0.3 to 1e-12
 #[derive(Parser)]
@@ -218,6 +223,7 @@ fn lesson(options: &Options) -> Result<()> {
     result("weights", N);
     result("loss", format!("{size:.0}"));
     result("runs_central", 2 * N);
+    result("runs_forward_100_50", weights_of(100, 50) + 1);
     for (name, (h, error)) in CURVES.iter().zip(&best) {
         let name = name.replace(' ', "_");
         result(&format!("{name}_best"), places(*error));

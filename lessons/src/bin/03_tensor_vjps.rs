@@ -37,6 +37,7 @@ fn lesson(options: &Options) -> Result<()> {
     copies()?;
     shapes()?;
     let [slopes, zeros] = product(&folder.join("matmul.svg"))?;
+    let not_zero = not_zero_of_five_rows();
     let [right, wrong] = unwanted()?;
     let errors = every_derivative(seeds)?;
     let engines = two_engines(seeds)?;
@@ -44,6 +45,7 @@ fn lesson(options: &Options) -> Result<()> {
     println!();
     result("jacobian_entries", slopes);
     result("jacobian_zeros", zeros);
+    result("jacobian_not_zero_of_five_rows", not_zero);
     result("slope_right", format!("{:.3}", right.slope));
     result("slope_unwanted", format!("{:.3}", wrong.slope));
     result("shift_unwanted", format!("{:.3}", wrong.shift));
@@ -156,6 +158,13 @@ fn product(figure: &Path) -> Result<[usize; 2]> {
     }
     draw_product(&a, &b, &dy, [&da, &db]).write(figure)?;
     Ok([ja.elements(), zeros])
+}
+
+/// How many slopes of Y = A B in A, for A `[5, 3]` and B `[3, 4]`, are not 0.
+fn not_zero_of_five_rows() -> usize {
+    let factors = [Tensor::<f64>::ones(&[5, 3]), Tensor::ones(&[3, 4])];
+    let [in_a, _] = jacobian(|_, [a, b]| a.matmul(b), &factors);
+    in_a.data().iter().filter(|&&slope| slope != 0.0).count()
 }
 
 /// What a line through the points has become.

@@ -266,6 +266,9 @@ fn lesson(options: &Options) -> Result<()> {
     println!();
     let [[even, small, usual, _], _] = started;
     result("moons_ln_k", format!("{:.3}", even.median));
+    let [classes, s] = [16.0_f64, 0.5];
+    let noisy = classes.ln() + s * s / 2.0 * (1.0 - 1.0 / classes);
+    result("sixteen_classes_s_half", format!("{noisy:.2}"));
     result("moons_small", format!("{small:.3}"));
     result("moons_usual", format!("{usual:.3}"));
     for (name, (steps, ..)) in ["true", "shuffled", "zero"].iter().zip(&by_heart) {

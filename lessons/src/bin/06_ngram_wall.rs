@@ -157,6 +157,8 @@ fn lesson(options: &Options) -> Result<()> {
     for (n, kept) in &contexts {
         result(&format!("contexts_{n}gram"), kept);
     }
+    let letters: Vec<_> = "mississippi".bytes().map(|letter| usize::from(letter - b'a')).collect();
+    result("contexts_3gram_mississippi", Counts::of(&letters, 3).longest());
     Ok(())
 }
 
