@@ -305,8 +305,6 @@ where
     result("characters", ids.len());
     result("symbols", vocabulary.len());
     result("bits_uniform", format!("{:.3}", (vocabulary.len() as f64).log2()));
-    let nats = [0.5_f32, 0.125, 0.25].map(|p| -p.ln());
-    result("bits_of_three", format!("{:.1}", self::bits(nats.iter().sum::<f32>() / 3.0)));
     result("bits", format!("{bits:.3}"));
     let end = &run.losses[run.losses.len().saturating_sub(4 * MEAN_OF)..];
     let read = end.iter().map(|&loss| self::bits(loss)).sum::<f64>() / end.len() as f64;
