@@ -114,13 +114,18 @@ fn a_quiz_marks_what_was_chosen_in_words() {
         check(2);
         assert_eq!(verdict(2), "Right.");
 
-        for (number, expected) in
-            [("0.5", "Not that number."), ("0,906", "Right."), ("0.92", "Not that number.")]
-        {
-            browser.run("document.querySelector('#quiz-08_toy-3 input').value = ''");
-            browser.keys("#quiz-08_toy-3 input", &format!("{number}\u{E007}"));
-            assert_eq!(verdict(3), expected, "{number}");
-        }
+        let numbers = |quiz: usize, numbers: &[&str], expected: &str| {
+            for number in numbers {
+                let input = format!("#quiz-08_toy-{quiz} input");
+                browser.run(&format!("document.querySelector('{input}').value = ''"));
+                browser.keys(&input, &format!("{number}\u{E007}"));
+                assert_eq!(verdict(quiz), expected, "{number}");
+            }
+        };
+        numbers(3, &["0,906", "0.91"], "Right."); // 0.91
+        numbers(3, &["0.5", "0.92", "0,910,000"], "Not that number.");
+        numbers(4, &["16700", "16,700", "16 700", "16\u{202f}700"], "Right.");
+        numbers(4, &["16,7", "16,70", "1,6700", "167,00", "16,,700", ",16700"], "Not that number.");
     });
 }
 

@@ -51,7 +51,7 @@ It is {{#result 08_toy:gone}}, or {{#result 09_toy:toy_cosine}}, or {{#result 08
 ";
     let expected = [
         "book/chapters/08_toy.md:3: lessons/expected/08_toy/output.txt: there is no result `gone`; there \
-         are `toy_cosine`, `toy_steps`, `toy_difference_below`",
+         are `toy_cosine`, `toy_steps`, `toy_weights`, `toy_difference_below`",
         "book/chapters/08_toy.md:3: the result `08_toy` names no key; write {{#result LESSON:KEY}}",
         "book/chapters/08_toy.md:3: there is no file lessons/expected/09_toy/output.txt; lessons/expected \
          holds `08_toy`",
@@ -250,7 +250,7 @@ See $\\unheard$.
         "book/chapters/08_toy.md:13: the quiz has no explanation; write it below a line `---` after the \
          choices",
         "book/chapters/08_toy.md:23: lessons/expected/08_toy/output.txt: there is no result `gone`; there \
-         are `toy_cosine`, `toy_steps`, `toy_difference_below`",
+         are `toy_cosine`, `toy_steps`, `toy_weights`, `toy_difference_below`",
         "book/chapters/08_toy.md:26: the formula `\\unheard`: unknown command \"\\unheard\"; correct it or \
          define it in book/notation.tex",
     ];

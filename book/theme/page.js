@@ -5,11 +5,14 @@
 
   // 1. Quizzes. Without this script the answer stands under "Answer" all the same.
 
-  // Half of the last digit's unit to spare: "0.91" is met by 0.905 to 0.915, a whole number only by itself.
+  // Half of the last digit's unit to spare: "0.91" is met by 0.905 to 0.915, a whole number only by itself. Where a whole
+  // number is asked for, "16,700" and "16 700" are 16700; elsewhere a comma is a decimal point.
   const isNumber = text => /^[-+−]?(\d+\.?\d*|\.\d+)(e[-+−]?\d+)?$/i.test(text);
   const value = text => Number(text.replaceAll("−", "-"));
   const meets = (given, right) => {
-    const [a, b] = [given, right].map(text => text.trim().replace(",", "."));
+    const inThousands = /^\d+$/.test(right.trim()) && /^\d{1,3}([,\s]\d{3})+$/.test(given.trim());
+    const number = inThousands ? given.replace(/[,\s]/g, "") : given;
+    const [a, b] = [number, right].map(text => text.trim().replace(",", "."));
     if (!isNumber(a) || !isNumber(b)) return a.toLowerCase() === b.toLowerCase();
     const [mantissa, exponent = "0"] = b.toLowerCase().split("e");
     const decimals = (mantissa.split(".")[1] ?? "").length;

@@ -266,9 +266,7 @@ fn lesson(options: &Options) -> Result<()> {
     println!();
     let [[even, small, usual, _], _] = started;
     result("moons_ln_k", format!("{:.3}", even.median));
-    let [classes, s] = [16.0_f64, 0.5];
-    let noisy = classes.ln() + s * s / 2.0 * (1.0 - 1.0 / classes);
-    result("sixteen_classes_s_half", format!("{noisy:.2}"));
+    result("sixteen_classes_s_half", format!("{:.2}", loss_of_noise(16, 0.5, options.seed)?));
     result("moons_small", format!("{small:.3}"));
     result("moons_usual", format!("{usual:.3}"));
     for (name, (steps, ..)) in ["true", "shuffled", "zero"].iter().zip(&by_heart) {
@@ -332,6 +330,17 @@ fn at_step_0(problems: &[[Problem; 3]; 2]) -> Result<[[Spread; 4]; 2]> {
         *found = [even, small, usual, loud];
     }
     Ok(found)
+}
+
+/// The mean loss of scores that are noise of standard deviation s, over many draws, each with every class as the right one:
+/// the section's formula says about ln K + s²/2 (1 − 1/K).
+fn loss_of_noise(classes: usize, s: f64, seed: u64) -> Result<f64> {
+    let scores = normal::<f64>(&[20_000, classes], s, &mut ChaCha8Rng::seed_from_u64(seed));
+    let loss = -Tape::new().constant(scores).log_softmax().mean().value().item();
+    let k = classes as f64;
+    let formula = k.ln() + s * s / 2.0 * (1.0 - 1.0 / k);
+    ensure!((loss - formula).abs() < 0.005, "noise costs {loss:.4}, by the formula {formula:.4}");
+    Ok(loss)
 }
 
 /// Steps taken, loss after them, and accuracy on held-out points.

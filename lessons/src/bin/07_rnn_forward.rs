@@ -171,8 +171,7 @@ fn lesson(options: &Options) -> Result<()> {
     println!();
     result("weights", count);
     let larger = Vanilla::init::<f64>(65, 100, &mut ChaCha8Rng::seed_from_u64(options.seed));
-    let larger: usize = larger.count();
-    result("weights_65_100", larger);
+    result("weights_65_100", larger.count());
     result("units", H);
     result("letters", V);
     result("distance_hel_hell", format!("{distance:.3}"));
