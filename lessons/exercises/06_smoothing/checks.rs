@@ -6,7 +6,7 @@ const TEXT: [usize; 6] = [0, 1, 0, 1, 0, 2];
 
 pub fn check() {
     // Counted by hand: a is followed by b, b and c; b by a and a; c and d by nothing.
-    let p = |k, before, next| probability(&TEXT, 4, k, before, next);
+    let p = |k, before, next| probability(&TEXT, 4, k, [before, next]);
     close("p(b | a) with k = 0", p(0.0, 0, 1), 2.0 / 3.0, 1e-12);
     close("p(c | a) with k = 0", p(0.0, 0, 2), 1.0 / 3.0, 1e-12);
     close("p(d | a) with k = 0", p(0.0, 0, 3), 0.0, 1e-12);

@@ -1,4 +1,5 @@
-/// The bigram probability of `next` after `before` in a text, with add-k smoothing:
+/// The bigram probability of a pair of words, `[before, next]`, in a text, with add-k
+/// smoothing:
 ///
 /// ```text
 /// p = (count(before next) + k) / (count(before) + k V)
@@ -9,17 +10,17 @@
 /// k = 0.
 ///
 /// The words are numbers below `vocab_size` = V; k is 0 or more.
-pub fn probability(text: &[usize], vocab_size: usize, k: f64, before: usize, next: usize) -> f64 {
+pub fn probability(text: &[usize], vocab_size: usize, k: f64, pair: [usize; 2]) -> f64 {
     todo!("count, then smooth")
 }
 
-/// The perplexity of a text under a bigram model that was counted on another one:
+/// The perplexity of `words` under a bigram model that was counted on another text:
 ///
 /// ```text
 /// exp( mean over i = 1, 2, … of −ln p(words[i] | words[i − 1]) )
 /// ```
 ///
 /// The first word is not predicted. If a probability is 0, the perplexity is infinite.
-pub fn perplexity(counted: &[usize], vocab_size: usize, k: f64, words: &[usize]) -> f64 {
+pub fn perplexity(text: &[usize], vocab_size: usize, k: f64, words: &[usize]) -> f64 {
     todo!("the exponential of a mean of logarithms")
 }

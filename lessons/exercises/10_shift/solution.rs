@@ -11,6 +11,6 @@ pub fn inputs_and_targets(text: &[usize]) -> (Vec<usize>, Vec<usize>) {
 /// read there. It is what a model scores that has learned nothing but to repeat its
 /// input. 0 for no steps.
 pub fn copy_accuracy(inputs: &[usize], targets: &[usize]) -> f64 {
-    let copies = inputs.iter().zip(targets).filter(|(input, target)| input == target).count();
+    let copies = inputs.iter().zip(targets).filter(|(a, b)| a == b).count();
     if inputs.is_empty() { 0.0 } else { copies as f64 / inputs.len() as f64 }
 }

@@ -284,6 +284,7 @@ fn lesson(options: &Options) -> Result<()> {
     result("detected", detected.median);
     result("detected_spread", detected.range(0));
     result("signs_swapped", format!("{:.3}", median_rate(&found, 1, 10, 1)));
+    result("signs_circle_3", format!("{:.3}", signs_see_circle(options.seed, 3)));
     for (name, kind) in [("entry", 0), ("signs", 1), ("normal", 2)] {
         let rates = (0..BUGS.len()).map(|bug| median_rate(&found, kind, bug, MOST));
         result(&format!("{name}_hardest_{MOST}"), format!("{:.3}", rates.fold(1.0, f64::min)));
@@ -454,6 +455,20 @@ fn report(found: &[Found; 3], figure: &Path) -> Result<Spread> {
     chart.write(figure)?;
     ensure!(detected.median == 12.0, "only {} of 12 bugs are found", detected.median);
     Ok(detected)
+}
+
+/// The share of checks with so many directions of ±1 that see three biases' derivatives moved on by one place in a
+/// circle. Each pattern of their three signs is tried; the signs of all others meet an error of 0.
+fn signs_see_circle(seed: u64, directions: i32) -> f64 {
+    let g = gradient(&Point::draw(12, 8, 8, seed), None);
+    let [a, b, c] = [0, 1, 2].map(|i| g.bias.data()[i]);
+    let error = [b - a, c - b, a - c];
+    let missed = (0..8).filter(|pattern| {
+        let signed = |i: usize| if pattern >> i & 1 == 1 { error[i] } else { -error[i] };
+        let along: f64 = (0..3).map(signed).sum();
+        along.abs() <= ALLOWED * norm(&g)
+    });
+    1.0 - (missed.count() as f64 / 8.0).powi(directions)
 }
 
 /// Tolerances to try.
