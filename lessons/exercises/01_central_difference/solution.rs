@@ -13,7 +13,9 @@ pub struct Kink {
 /// A curve has different slopes on the two sides too. But when the step is halved, a
 /// curve's difference halves with it, and a kink's stays.
 pub fn central_difference(f: impl Fn(f64) -> f64, x: f64, h: f64) -> Result<f64, Kink> {
-    let sides = |h: f64| Kink { left: (f(x) - f(x - h)) / h, right: (f(x + h) - f(x)) / h };
+    let left = |h: f64| (f(x) - f(x - h)) / h;
+    let right = |h: f64| (f(x + h) - f(x)) / h;
+    let sides = |h: f64| Kink { left: left(h), right: right(h) };
     let gap = |kink: Kink| (kink.right - kink.left).abs();
     let (whole, half) = (sides(h), sides(h / 2.0));
 

@@ -28,11 +28,11 @@ impl Tape {
     pub fn backward(&mut self, output: usize) -> Result<(), String> {
         let nodes = self.operands.len();
         if output >= nodes {
-            return Err(format!("backward from node {output} of a tape of {nodes} nodes"));
+            return Err(format!("no node {output}: the tape has {nodes} nodes"));
         }
         if self.used {
-            let sentence = "backward was called before, and its gradients are still there; \
-                            call zero_grad first, or the two would be added";
+            let sentence = "backward was called before, and its gradients are still \
+                            there; call zero_grad first, or the two would be added";
             return Err(sentence.to_owned());
         }
         self.used = true;

@@ -14,7 +14,10 @@
 ///     for (operand, slope) in operands(i):  grads[operand] += grads[i] * slope
 ///     for (operand, _) in operands(i):      visit(operand, grads)
 /// ```
-pub fn backward(operands: impl Fn(usize) -> Vec<(usize, f64)>, output: usize) -> Vec<f64> {
+pub fn backward<F>(operands: F, output: usize) -> Vec<f64>
+where
+    F: Fn(usize) -> Vec<(usize, f64)>,
+{
     let mut grads = vec![0.0; output + 1];
     grads[output] = 1.0;
     // All uses of a node have larger numbers: when its turn comes, its gradient is

@@ -14,6 +14,9 @@
 ///     for (operand, slope) in operands(i):  grads[operand] += grads[i] * slope
 ///     for (operand, _) in operands(i):      visit(operand, grads)
 /// ```
-pub fn backward(operands: impl Fn(usize) -> Vec<(usize, f64)>, output: usize) -> Vec<f64> {
+pub fn backward<F>(operands: F, output: usize) -> Vec<f64>
+where
+    F: Fn(usize) -> Vec<(usize, f64)>,
+{
     todo!("one gradient for each node, complete before it is handed on")
 }

@@ -20,7 +20,7 @@ fn product(seed: u64) {
     let mut draw = Draw::new(seed, 0, 0);
     let [m, k, n] = if seed.is_multiple_of(3) { [3; 3] } else { [(); 3].map(|()| draw.below(1..5)) };
     let [a, b, dy] = [[m, k], [k, n], [m, n]].map(|shape| draw.signed_tensor(&shape, 0.5..1.5));
-    let [da, db] = matmul_vjp(&a, &b, &dy);
+    let [da, db] = matmul_vjp([&a, &b], &dy);
     let loss = |a: &Tensor<f64>, b: &Tensor<f64>| (a.matmul(b) * &dy).sum().item();
     let mut of_a = gradient("A", &a, |a| loss(a, &b), &da);
     let mut of_b = gradient("B", &b, |b| loss(&a, b), &db);

@@ -3,7 +3,7 @@ use autograd::Tensor;
 /// What Y = A B sends back: the gradients of A and of B, given that of Y.
 ///
 /// Shapes: `a` [m, k], `b` [k, n], `dy` [m, n]; the results [m, k] and [k, n].
-pub fn matmul_vjp(a: &Tensor<f64>, b: &Tensor<f64>, dy: &Tensor<f64>) -> [Tensor<f64>; 2] {
+pub fn matmul_vjp([a, b]: [&Tensor<f64>; 2], dy: &Tensor<f64>) -> [Tensor<f64>; 2] {
     todo!("the gradients of both factors")
 }
 

@@ -25,8 +25,8 @@ pub struct Adam {
 impl Adam {
     /// For so many weights, with the paper's constants.
     pub fn new(lr: f64, weights: usize) -> Self {
-        let zeros = vec![0.0; weights];
-        Self { lr, beta1: 0.9, beta2: 0.999, eps: 1e-8, m: zeros.clone(), v: zeros, t: 0 }
+        let (m, v) = (vec![0.0; weights], vec![0.0; weights]);
+        Self { lr, beta1: 0.9, beta2: 0.999, eps: 1e-8, m, v, t: 0 }
     }
 
     /// Changes the weights by one step against their gradient.

@@ -27,7 +27,7 @@ pub fn probability(text: &[usize], vocab_size: usize, k: f64, pair: [usize; 2]) 
 ///
 /// The first word is not predicted. If a probability is 0, the perplexity is infinite.
 pub fn perplexity(text: &[usize], vocab_size: usize, k: f64, words: &[usize]) -> f64 {
-    let nats = |pair: &[usize]| -probability(text, vocab_size, k, [pair[0], pair[1]]).ln();
-    let total: f64 = words.windows(2).map(nats).sum();
-    (total / (words.len() - 1) as f64).exp()
+    let p = |pair: &[usize]| probability(text, vocab_size, k, [pair[0], pair[1]]);
+    let nats: f64 = words.windows(2).map(|pair| -p(pair).ln()).sum();
+    (nats / (words.len() - 1) as f64).exp()
 }

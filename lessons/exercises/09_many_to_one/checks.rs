@@ -28,7 +28,7 @@ pub fn check() {
     );
     assert!(
         looked.len() < 6,
-        "no step is silent: every step but the last of a row has to be `no_answer`"
+        "no step is silent: every step but the last of a row has to be `ignore`"
     );
     assert!(
         !looked.is_empty(),

@@ -3,12 +3,12 @@
 /// `answers` holds the wanted answers of B rows over T steps, `[T·B]`, time-major: the
 /// B answers of step 0 first. Row b has `lengths[b]` steps; what stands behind its end
 /// is padding. In the result only the *last step that the row has* keeps its answer,
-/// every other step is `no_answer`. A row of length 0 keeps none.
-pub fn many_to_one(answers: &[usize], lengths: &[usize], no_answer: usize) -> Vec<usize> {
+/// every other step is `ignore`. A row of length 0 keeps none.
+pub fn many_to_one(answers: &[usize], lengths: &[usize], ignore: usize) -> Vec<usize> {
     todo!("keep one answer a row")
 }
 
 /// The number of steps at which the loss looks.
-pub fn looks(answers: &[usize], no_answer: usize) -> usize {
+pub fn looks(answers: &[usize], ignore: usize) -> usize {
     todo!("count the answers")
 }

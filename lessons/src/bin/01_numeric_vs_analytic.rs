@@ -81,7 +81,10 @@ fn loss<E: Element>(weights: &[E], problem: &Problem, tanh: fn(E) -> E) -> E {
 
 // ANCHOR: numeric
 /// The gradient by moving one weight at a time: N + 1 runs of the loss, or 2N.
-fn numeric<E: Element>(problem: &Problem, tanh: fn(E) -> E, way: Way, h: f64) -> Vec<f64> {
+fn numeric<E>(problem: &Problem, tanh: fn(E) -> E, way: Way, h: f64) -> Vec<f64>
+where
+    E: Element,
+{
     let weights: Vec<E> = problem.weights.iter().map(|&w| E::from_f64(w)).collect();
     let moved = |i: usize, by: f64| {
         let mut weights = weights.clone();
@@ -109,8 +112,8 @@ fn analytic(problem: &Problem) -> Vec<f64> {
     let (w_ih, rest) = problem.weights.split_at(H * I);
     let (w_hh, b) = rest.split_at(H * H);
     let tape = Tape::new();
-    let leaf = |shape: &[usize], numbers: &[f64]| tape.leaf(Tensor::new(shape, numbers.to_vec()));
-    let row = |numbers: &[f64]| tape.constant(Tensor::new(&[1, numbers.len()], numbers.to_vec()));
+    let leaf = |shape: &[usize], w: &[f64]| tape.leaf(Tensor::new(shape, w.to_vec()));
+    let row = |x: &[f64]| tape.constant(Tensor::new(&[1, x.len()], x.to_vec()));
     let (w_ih, w_hh, b) = (leaf(&[H, I], w_ih), leaf(&[H, H], w_hh), leaf(&[H], b));
 
     let mut h = row(&[0.0; H]);

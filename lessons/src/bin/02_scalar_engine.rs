@@ -150,7 +150,8 @@ fn operands(node: &Node) -> impl Iterator<Item = (usize, f64)> {
 // ANCHOR_END: operands
 
 // ANCHOR: replace
-/// Wrong: `=` where `+=` is due. A node that is used twice keeps the last contribution only.
+/// Wrong: `=` where `+=` is due. A node that is used twice keeps only its last
+/// contribution.
 fn replace(nodes: &[Node], i: usize, dy: f64, grads: &mut [f64]) {
     grads[i] = dy;
     for (operand, slope) in operands(&nodes[i]) {
@@ -160,8 +161,8 @@ fn replace(nodes: &[Node], i: usize, dy: f64, grads: &mut [f64]) {
 // ANCHOR_END: replace
 
 // ANCHOR: revisit
-/// Wrong: both contributions are added, but then each operand is visited, b twice, and each visit
-/// hands on all that b has so far.
+/// Wrong: both contributions are added, but then each operand is visited, b twice, and
+/// each visit hands on all that b has so far.
 fn revisit(nodes: &[Node], i: usize, grads: &mut [f64]) {
     for (operand, slope) in operands(&nodes[i]) {
         grads[operand] += grads[i] * slope;
@@ -173,8 +174,8 @@ fn revisit(nodes: &[Node], i: usize, grads: &mut [f64]) {
 // ANCHOR_END: revisit
 
 // ANCHOR: every_path
-/// Right, and hopeless: each visit hands on its own share only, so there is one for every path.
-/// Returns the number of visits.
+/// Right, and hopeless: each visit hands on its own share only, so there is one for
+/// every path. Returns the number of visits.
 fn every_path(nodes: &[Node], i: usize, dy: f64, grads: &mut [f64]) -> u64 {
     grads[i] += dy;
     let mut visits = 1;
@@ -186,8 +187,8 @@ fn every_path(nodes: &[Node], i: usize, dy: f64, grads: &mut [f64]) -> u64 {
 // ANCHOR_END: every_path
 
 // ANCHOR: reverse_loop
-/// Right, and what the tape does: every node stands behind its operands, so from the last to the
-/// first, a gradient is complete before it is handed on, once.
+/// Right, and what the tape does: every node stands behind its operands, so from the
+/// last to the first, a gradient is complete before it is handed on, once.
 fn reverse_loop(nodes: &[Node], output: usize) -> Vec<f64> {
     let mut grads = vec![0.0; nodes.len()];
     grads[output] = 1.0;

@@ -95,8 +95,9 @@ fn copies() -> Result<()> {
 }
 
 // ANCHOR: sum_to
-/// The gradient of an operand of this shape that was repeated until it had the shape of `dy`: the
-/// sum over every axis that it did not have, and over every axis in which it was 1 long.
+/// The gradient of an operand of this shape that was repeated until it had the shape of
+/// `dy`: the sum over every axis that it did not have, and over every axis in which it
+/// was 1 long.
 fn sum_to(dy: &Tensor<f64>, shape: &[usize]) -> Tensor<f64> {
     let missing = dy.shape().len() - shape.len();
     let repeated: Vec<usize> = (0..dy.shape().len())
@@ -265,8 +266,8 @@ struct Compared {
 }
 
 // ANCHOR: compare
-/// Draws an op with inputs, weights each output at random, and compares every entry of every
-/// gradient with (L(x + h) − L(x − h)) / 2h.
+/// Draws an op with inputs, weights each output at random, and compares every entry of
+/// every gradient with (L(x + h) − L(x − h)) / 2h.
 fn compare(op: &OpCheck, draw: &mut Draw) -> Compared {
     const H: f64 = 1e-5;
     let drawn = (op.draw)(draw);
@@ -299,7 +300,8 @@ fn compare(op: &OpCheck, draw: &mut Draw) -> Compared {
             entries += 1;
         }
     }
-    let broadcast = op.elementwise && leaves.iter().any(|x| x.shape() != outputs[0].shape());
+    let shape = outputs[0].shape();
+    let broadcast = op.elementwise && leaves.iter().any(|x| x.shape() != shape);
     Compared { entries, broadcast, worst }
 }
 // ANCHOR_END: compare

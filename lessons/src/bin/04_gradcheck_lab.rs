@@ -43,8 +43,8 @@ const TRIALS: usize = 1000;
 const MOST: usize = 8;
 
 // ANCHOR: model
-/// A classifier that reads one symbol and scores the next. The embedding is used twice, so it gets
-/// two contributions.
+/// A classifier that reads one symbol and scores the next. The embedding is used twice,
+/// so it gets two contributions.
 ///
 /// ```text
 /// x = embedding[id],   h = tanh(W x + b),   scores = embedding · h + bias
@@ -156,7 +156,8 @@ fn direction(kind: Direction, model: &Weights, rng: &mut ChaCha8Rng) -> Weights 
             v
         }
         Direction::Signs => {
-            model.map(|w| Tensor::from_fn(w.shape(), |_| if unit(rng) < 0.5 { 1.0 } else { -1.0 }))
+            let mut sign = |_| if unit(rng) < 0.5 { 1.0 } else { -1.0 };
+            model.map(|w| Tensor::from_fn(w.shape(), &mut sign))
         }
         Direction::Normal => model.map(|w| normal(w.shape(), 1.0, rng)),
     }
@@ -245,13 +246,15 @@ fn gradient(point: &Point, bug: Option<Bug>) -> Weights {
         db = db / rows as f64;
     }
 
-    let dx = if has(WeightTransposed) { dz.matmul(model.w.t()) } else { dz.matmul(&model.w) };
+    let w = &model.w;
+    let dx = if has(WeightTransposed) { dz.matmul(w.t()) } else { dz.matmul(w) };
     let mut dembedding = dscores.t().matmul(&h); // as output: [V, D]
     if has(RepeatedIdReplaced) {
         let mut last = Tensor::zeros(model.embedding.shape());
+        let width = x.shape()[1];
         for (row, &id) in batch.ids.iter().enumerate() {
-            let width = x.shape()[1];
-            last.data_mut()[id * width..][..width].copy_from_slice(dx.entry(row).data());
+            let entry = &mut last.data_mut()[id * width..][..width];
+            entry.copy_from_slice(dx.entry(row).data());
         }
         dembedding = dembedding + last;
     } else if !has(SecondUseForgotten) {

@@ -100,8 +100,8 @@ struct Mlp<L = ()> {
 params!(Mlp { w1: "w1", b1: "b1", w2: "w2", b2: "b2", w3: "w3", b3: "b3" });
 
 impl Mlp<Tensor<f64>> {
-    /// Every weight evenly within ±1/√n, n the number of inputs of its layer; in the last layer
-    /// within a tenth of that, so that at first no class is preferred.
+    /// Every weight evenly within ±1/√n, n the number of inputs of its layer; in the
+    /// last layer within a tenth of that, so that at first no class is preferred.
     fn init(classes: usize, rng: &mut ChaCha8Rng) -> Self {
         let mut draw = |shape: &[usize], inputs: usize, scale: f64| {
             uniform(shape, scale / (inputs as f64).sqrt(), rng)
@@ -179,8 +179,8 @@ struct Log {
 type OfLog = fn(&Log) -> &[f64];
 
 // ANCHOR: train
-/// Trains, and writes down at each step the loss, the length of the gradient, and how far the
-/// weights moved as a part of their length.
+/// Trains, and writes down at each step the loss, the length of the gradient, and how
+/// far the weights moved as a part of their length.
 fn train<O: Optimizer<f64>>(
     model: &mut Model,
     mut optimizer: O,

@@ -14,7 +14,7 @@ use autograd::{Params, Tape, clip::clip_grad_norm, init, params};
 use clap::Parser;
 use lessons::options::Options;
 use lessons::plot::{LineChart, Series};
-use lessons::progress;
+use lessons::progress::{self, ProgressBar};
 use lessons::report::{result, run};
 use lessons::wrap::lines;
 use rand::{RngExt, SeedableRng};
@@ -87,7 +87,7 @@ fn lesson(options: &Options) -> Result<()> {
         bar.set_message("a network with a window");
         found[4].push(window_network(&corpus, seed, &bar)?);
         bar.set_message("a recurrent network");
-        found[5].push(recurrent_network(&corpus, seed, &bar)?);
+        found[5].push(recurrence(&corpus, seed, &bar)?);
         if contexts.is_empty() {
             contexts = (2..=8).map(|n| (n, Counts::of(&corpus.words, n).longest())).collect();
         }
@@ -216,8 +216,8 @@ impl Counts {
     /// The counts after the longest context that was ever seen.
     fn after(&self, history: &[usize]) -> &[u32; V] {
         let longest = history.len().min(self.n - 1);
-        let contexts = (0..=longest).rev().map(|length| &history[history.len() - length..]);
-        contexts.filter_map(|context| self.table.get(context)).next().expect("words were counted")
+        let after_last = |length| self.table.get(&history[history.len() - length..]);
+        (0..=longest).rev().find_map(after_last).expect("words were counted")
     }
     // ANCHOR_END: counts
 
@@ -235,8 +235,8 @@ impl Counts {
 }
 
 // ANCHOR: window
-/// A network that sees the last four words: a vector for each, a layer of tanh units, scores for
-/// the next word.
+/// A network that sees the last four words: a vector for each, a layer of tanh units,
+/// scores for the next word.
 struct Window<L = ()> {
     table: L,
     w_1: L,
@@ -258,7 +258,7 @@ impl<'t> Window<autograd::Var<'t, f32>> {
 // ANCHOR_END: window
 
 /// 3. The same window without a table: the network may share what it learns between contexts.
-fn window_network(corpus: &Corpus, seed: u64, bar: &progress::ProgressBar) -> Result<Accuracy> {
+fn window_network(corpus: &Corpus, seed: u64, bar: &ProgressBar) -> Result<Accuracy> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut uniform = |shape: &[usize], fan_in: usize| {
         let bound = (1.0 / fan_in as f64).sqrt();
@@ -297,19 +297,20 @@ fn window_network(corpus: &Corpus, seed: u64, bar: &progress::ProgressBar) -> Re
 }
 
 // ANCHOR: recurrent
-/// 4. A vanilla recurrent network reads the corpus; its state goes on from window to window.
-fn recurrent_network(corpus: &Corpus, seed: u64, bar: &progress::ProgressBar) -> Result<Accuracy> {
+/// 4. A vanilla recurrent network reads the corpus; its state goes on from window to
+///    window.
+fn recurrence(corpus: &Corpus, seed: u64, bar: &ProgressBar) -> Result<Accuracy> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut model = LanguageModel::<Vanilla>::init::<f32>(V, None, RNN_UNITS, &mut rng);
     let mut adam = Adam::new(1e-2);
     let mut streams = Streams::new(corpus.words.clone(), STREAMS, T)?;
     let mut states = model.zero_states(STREAMS);
     for step in 0..RNN_STEPS {
-        let window = streams.next_window();
-        if window.fresh {
+        let next = streams.next_window();
+        if next.fresh {
             states = model.zero_states(STREAMS);
         }
-        let mut found = model.window_grad(&window.inputs, &window.targets, &states, None)?;
+        let mut found = model.window_grad(&next.inputs, &next.targets, &states, None)?;
         clip_grad_norm(&mut found.grads, 1.0)?;
         *adam.lr() = 1e-2 * (1.0 - step as f64 / RNN_STEPS as f64);
         adam.step(&mut model, &found.grads)?;

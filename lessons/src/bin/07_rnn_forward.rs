@@ -224,9 +224,10 @@ fn by_the_scalar_engine(weights: &Weights, word: &str) -> Vec<[f64; H]> {
 /// The same by the library, for one row: [T, 1, V] in, [T, 1, H] out.
 fn by_the_library(cell: &Vanilla<Tensor<f64>>, word: &str) -> Vec<[f64; H]> {
     let letters: Vec<char> = word.chars().collect();
-    let xs = Tensor::from_fn(&[letters.len(), 1, V], |i| one_hot(letters[i / V])[i % V]);
-    let hs =
-        unroll::<Vanilla, f64>(cell, &Seq::time_major(xs), &Vanilla::zero_state(cell, 1)).outputs();
+    let shape = [letters.len(), 1, V];
+    let xs = Tensor::from_fn(&shape, |i| one_hot(letters[i / V])[i % V]);
+    let h0 = Vanilla::zero_state(cell, 1);
+    let hs = unroll::<Vanilla, f64>(cell, &Seq::time_major(xs), &h0).outputs();
     hs.data().chunks(H).map(|h| h.try_into().expect("H numbers")).collect()
 }
 // ANCHOR_END: library

@@ -98,7 +98,8 @@ fn draw_losses(draw: &mut Draw, steps: usize) -> Vec<Tensor<f64>> {
 }
 
 // ANCHOR: forward
-/// Every state, the first one (zeros) included: h_t = tanh(x_t W_ihᵀ + h_{t−1} W_hhᵀ + b).
+/// Every state, the first one (zeros) included:
+/// h_t = tanh(x_t W_ihᵀ + h_{t−1} W_hhᵀ + b).
 fn forward(weights: &Weights, xs: &[Tensor<f64>]) -> Vec<Tensor<f64>> {
     let Weights { w_ih, w_hh, b } = weights;
     let rows = xs.first().map_or(0, |x| x.shape()[0]);
@@ -129,9 +130,10 @@ fn backward(
     carry: bool,
 ) -> Backward {
     let Weights { w_ih, w_hh, b } = weights;
-    let [mut dw_ih, mut dw_hh, mut db] = [w_ih, w_hh, b].map(|w| Tensor::zeros(w.shape()));
+    let zeros = |like: &Tensor<f64>| Tensor::zeros(like.shape());
+    let [mut dw_ih, mut dw_hh, mut db] = [w_ih, w_hh, b].map(zeros);
     let [mut dhs, mut dhnexts, mut dw_hhs] = [const { Vec::new() }; 3];
-    let mut dhnext = Tensor::zeros(hs[0].shape()); // nothing comes from beyond the end
+    let mut dhnext = zeros(&hs[0]); // nothing comes from beyond the end
     for t in (0..xs.len()).rev() {
         let dh = &d_losses[t] + &dhnext; // two paths lead into h_t
         let da = &dh * (1.0 - &hs[t + 1] * &hs[t + 1]); // through tanh
@@ -142,17 +144,19 @@ fn backward(
         dhs.push(dh);
         dhnexts.push(dhnext);
         dw_hhs.push(share);
-        dhnext = if carry { da.matmul(w_hh) } else { Tensor::zeros(da.shape()) };
+        dhnext = if carry { da.matmul(w_hh) } else { zeros(&da) };
     }
     for list in [&mut dhs, &mut dhnexts, &mut dw_hhs] {
         list.reverse();
     }
-    Backward { grads: Weights { w_ih: dw_ih, w_hh: dw_hh, b: db }, dhs, dhnexts, dw_hhs }
+    let grads = Weights { w_ih: dw_ih, w_hh: dw_hh, b: db };
+    Backward { grads, dhs, dhnexts, dw_hhs }
 }
 // ANCHOR_END: backward
 
 // ANCHOR: tape
-/// The same gradient without a backward pass of our own: the tape recorded the forward one.
+/// The same gradient without a backward pass of our own: the tape recorded the forward
+/// one.
 fn on_tape(problem: &Problem) -> Weights {
     let tape = Tape::new();
     let [w_ih, w_hh, b] = problem.weights.all().map(|w| tape.leaf(w.clone()));
@@ -168,8 +172,9 @@ fn on_tape(problem: &Problem) -> Weights {
 // ANCHOR_END: tape
 
 // ANCHOR: numeric
-/// The same gradient without any backward pass, by differences. With four points in place of two
-/// the error falls with the fourth power of the step, so that a larger one will do.
+/// The same gradient without any backward pass, by differences. With four points in
+/// place of two the error falls with the fourth power of the step, so that a larger one
+/// will do.
 fn numeric(problem: &Problem) -> Weights {
     const STEP: f64 = 2e-5;
     let slopes = |which: usize| {
@@ -179,9 +184,8 @@ fn numeric(problem: &Problem) -> Weights {
             [w_ih, w_hh, b][which].data_mut()[i] += by;
             problem.loss(&weights)
         };
-        let difference = |i: usize, h: f64| moved(i, h) - moved(i, -h);
-        let slope =
-            |i: usize| (8.0 * difference(i, STEP) - difference(i, 2.0 * STEP)) / (12.0 * STEP);
+        let rise = |i: usize, h: f64| moved(i, h) - moved(i, -h);
+        let slope = |i| (8.0 * rise(i, STEP) - rise(i, 2.0 * STEP)) / (12.0 * STEP);
         Tensor::from_fn(problem.weights.all()[which].shape(), slope)
     };
     Weights { w_ih: slopes(0), w_hh: slopes(1), b: slopes(2) }

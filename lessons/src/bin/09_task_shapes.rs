@@ -22,7 +22,7 @@ use lessons::report::{result, run};
 use lessons::seeds::Spread;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rnn::{Cell, Gru, LanguageModel, Lstm, Vanilla};
+use rnn::{Cell, Gru, LanguageModel, Lstm, Seq, Vanilla};
 
 const V: usize = 3; // symbols: 0, 1 and a blank
 const BLANK: usize = 2;
@@ -269,7 +269,7 @@ fn curve(name: &str, losses: &[f64]) -> Series {
 type Trained<C> = (LanguageModel<C, Tensor<f32>>, Vec<f64>);
 
 // ANCHOR: train
-/// The loop, the same for every shape: examples, a loss where there are answers, a step.
+/// The loop, the same for every shape: examples, a loss where answers are, a step.
 fn train<C: Cell>(
     draw: Draw,
     lengths: Range<usize>,
@@ -285,11 +285,12 @@ fn train<C: Cell>(
         let (inputs, answers) = side_by_side((0..B).map(|_| draw(length, &mut rng)));
         let (loss, mut grads) = value_and_grad(
             |tape: &Tape<f32>, model: LanguageModel<C, _>| {
-                let xs =
-                    tape.constant(Tensor::one_hot(&inputs, V).reshape(&[inputs.len() / B, B, V]));
-                let hs = model.rnn.on_tape(&rnn::Seq::time_major(xs), None, None).outputs;
+                let shape = [inputs.len() / B, B, V];
+                let xs = tape.constant(Tensor::one_hot(&inputs, V).reshape(&shape));
+                let hs = model.rnn.on_tape(&Seq::time_major(xs), None, None).outputs;
                 let scores = model.head.on_tape(*hs.rows()); // [T·B, V]
-                let looks = CrossEntropy { ignore: Some(NO_ANSWER), ..CrossEntropy::new(&answers) };
+                let mut looks = CrossEntropy::new(&answers);
+                looks.ignore = Some(NO_ANSWER);
                 scores.cross_entropy_with(looks)
             },
             &model,

@@ -365,8 +365,8 @@ impl<C: Cell> Run<C> {
     }
 
     // ANCHOR: step
-    /// One step: a window is read in every stream, and the parameters move. The loss, in nats a
-    /// character.
+    /// One step: a window is read in every stream, and the parameters move. The loss,
+    /// in nats a character.
     fn step(&mut self, window: Window, args: &Args) -> Result<f32>
     where
         StateOf<C, Tensor<f32>>: Send + Sync,
@@ -375,9 +375,11 @@ impl<C: Cell> Run<C> {
         let Window { inputs, targets, fresh } = window;
         let shards = shards(&inputs, &targets, args.streams);
         if fresh {
-            self.states = shards.iter().map(|shard| self.model.zero_states(shard.rows)).collect();
+            let zeros = |shard: &Shard| self.model.zero_states(shard.rows);
+            self.states = shards.iter().map(zeros).collect();
         }
-        // Each group of streams on its own; the state goes on, the gradient stops: truncated BPTT.
+        // Each group of streams on its own; the state goes on, the gradient stops:
+        // truncated BPTT.
         let found: Vec<_> = shards
             .par_iter()
             .zip(&self.states)
@@ -558,8 +560,8 @@ fn kind(before: char, c: char) -> usize {
 }
 
 // ANCHOR: validate
-/// The mean of −log₂ p over a text, read from a state of zeros that is carried through; and for
-/// each kind of character the mean over those alone.
+/// The mean of −log₂ p over a text, read from a state of zeros that is carried through;
+/// and for each kind of character the mean over those alone.
 fn validate<C: Cell>(
     model: &LanguageModel<C, Tensor<f32>>,
     text: &[usize],
@@ -585,7 +587,8 @@ fn validate<C: Cell>(
 // ANCHOR_END: validate
 
 // ANCHOR: write
-/// Continues the prompt, one character at a time: each is drawn, and read as the next input.
+/// Continues the prompt, one character at a time: each is drawn, and read as the next
+/// input.
 fn write<C: Cell>(
     model: &LanguageModel<C, Tensor<f32>>,
     vocabulary: &Vocabulary,
