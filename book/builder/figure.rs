@@ -67,8 +67,8 @@ pub(crate) fn inline(svg: &str, alternative: &str) -> Result<String, String> {
         .and_then(|width| width.trim_end_matches("px").parse().ok())
         .ok_or("its first tag has no width in pixels; write one")?;
 
-    // Narrower than this, its letters could not be read: it scrolls. A very wide one fits a desk's page.
-    let least = (0.8 * width).min(740.0).round();
+    // Narrower than this, its letters (of 12 pixels or more at full width) could not be read: it scrolls.
+    let least = (0.8 * width).round();
     let kept = ["viewBox", "xmlns"]
         .into_iter()
         .filter_map(|name| attribute(head, name).map(|value| format!(" {name}=\"{value}\"")));

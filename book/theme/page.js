@@ -1,5 +1,5 @@
-// What the pages do beyond mdBook: mark quizzes, open the contents from the keyboard, let it reach what scrolls, and
-// break long names where they have joints.
+// What the pages do beyond mdBook: mark quizzes, open the contents from the keyboard, let it reach what scrolls, break
+// long names where they have joints, and name the cells of tables that a telephone shows as lists.
 (() => {
   "use strict";
 
@@ -110,4 +110,14 @@
     if (/\de-\d/.test(text.data) && !text.parentElement.closest("code, math, svg, .unbroken")) numbers.push(text);
   }
   for (const text of numbers) text.replaceWith(...keep(text.data, /([\d.]+e-\d+)/));
+
+  // 5. Tables of sentences. Three columns of them do not fit a telephone: book.css puts a row's cells below one another
+  // there, and before each the name of its column.
+  for (const table of document.querySelectorAll("main table")) {
+    const names = [...table.querySelectorAll("thead th")].map(head => head.textContent);
+    const cells = [...table.querySelectorAll("tbody td")];
+    if (names.length < 3 || !cells.some(cell => cell.textContent.length > 40)) continue;
+    table.classList.add("sentences");
+    cells.forEach((cell, i) => { cell.dataset.column = names[i % names.length]; });
+  }
 })();
