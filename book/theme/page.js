@@ -111,12 +111,14 @@
   }
   for (const text of numbers) text.replaceWith(...keep(text.data, /([\d.]+e-\d+)/));
 
-  // 5. Tables of sentences. Three columns of them do not fit a telephone: book.css puts a row's cells below one another
-  // there, and before each the name of its column.
+  // 5. Tables of sentences, that is of three columns or more, two of them long. They do not fit a telephone: book.css puts
+  // a row's cells below one another there, and before each the name of its column.
   for (const table of document.querySelectorAll("main table")) {
     const names = [...table.querySelectorAll("thead th")].map(head => head.textContent);
     const cells = [...table.querySelectorAll("tbody td")];
-    if (names.length < 3 || !cells.some(cell => cell.textContent.length > 40)) continue;
+    const long = new Set(cells.map((cell, i) => cell.textContent.length > 20 && i % names.length));
+    long.delete(false);
+    if (names.length < 3 || long.size < 2) continue;
     table.classList.add("sentences");
     cells.forEach((cell, i) => { cell.dataset.column = names[i % names.length]; });
   }

@@ -1,5 +1,4 @@
-/// The bigram probability of a pair of words, `[before, next]`, in a text, with add-k
-/// smoothing:
+/// The bigram probability of a pair `[before, next]` in a text, with add-k smoothing:
 ///
 /// ```text
 /// p = (count(before next) + k) / (count(before) + k V)

@@ -16,8 +16,7 @@ pub struct Forward {
     pub d_losses: Vec<Tensor<f64>>,
 }
 
-/// What the backward pass finds; a list has one entry for each step, the first step
-/// first.
+/// What the backward pass finds; its lists have one entry a step, step 0 first.
 #[derive(Clone, Debug)]
 pub struct Backward {
     /// ∂L/∂h_t, from both paths into h_t, T of [B, H].

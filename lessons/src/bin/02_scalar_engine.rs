@@ -150,8 +150,7 @@ fn operands(node: &Node) -> impl Iterator<Item = (usize, f64)> {
 // ANCHOR_END: operands
 
 // ANCHOR: replace
-/// Wrong: `=` where `+=` is due. A node that is used twice keeps only its last
-/// contribution.
+/// Wrong: `=` where `+=` is due. A node used twice keeps only its last contribution.
 fn replace(nodes: &[Node], i: usize, dy: f64, grads: &mut [f64]) {
     grads[i] = dy;
     for (operand, slope) in operands(&nodes[i]) {

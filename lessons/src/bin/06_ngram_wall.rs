@@ -297,8 +297,7 @@ fn window_network(corpus: &Corpus, seed: u64, bar: &ProgressBar) -> Result<Accur
 }
 
 // ANCHOR: recurrent
-/// 4. A vanilla recurrent network reads the corpus; its state goes on from window to
-///    window.
+/// 4. A vanilla recurrent network reads the corpus; its state outlives the windows.
 fn recurrence(corpus: &Corpus, seed: u64, bar: &ProgressBar) -> Result<Accuracy> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut model = LanguageModel::<Vanilla>::init::<f32>(V, None, RNN_UNITS, &mut rng);

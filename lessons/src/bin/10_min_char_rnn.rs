@@ -587,8 +587,7 @@ fn validate<C: Cell>(
 // ANCHOR_END: validate
 
 // ANCHOR: write
-/// Continues the prompt, one character at a time: each is drawn, and read as the next
-/// input.
+/// Continues the prompt, one character at a time: each is drawn, and is the next input.
 fn write<C: Cell>(
     model: &LanguageModel<C, Tensor<f32>>,
     vocabulary: &Vocabulary,
