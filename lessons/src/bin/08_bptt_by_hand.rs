@@ -155,7 +155,7 @@ fn backward(
 // ANCHOR_END: backward
 
 // ANCHOR: tape
-/// The same gradient without a backward pass of ours: the tape recorded the forward one.
+/// The same gradient with no loop of ours: the tape recorded the forward pass.
 fn on_tape(problem: &Problem) -> Weights {
     let tape = Tape::new();
     let [w_ih, w_hh, b] = problem.weights.all().map(|w| tape.leaf(w.clone()));
@@ -171,8 +171,8 @@ fn on_tape(problem: &Problem) -> Weights {
 // ANCHOR_END: tape
 
 // ANCHOR: numeric
-/// The same gradient without any backward pass, by differences. With four points in
-/// place of two the error falls with the fourth power of the step: a larger one will do.
+/// The same gradient by differences alone. With four points in place of two the error
+/// falls with the fourth power of the step, so that a larger one will do.
 fn numeric(problem: &Problem) -> Weights {
     const STEP: f64 = 2e-5;
     let slopes = |which: usize| {
