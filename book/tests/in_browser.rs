@@ -181,20 +181,39 @@ fn the_real_book_fits_a_telephone_and_complains_of_nothing() {
         browser.goto(&page);
         browser.run("document.querySelectorAll('details').forEach(d => d.open = true)");
         assert_eq!(browser.run(TOO_WIDE), "", "{page}");
+        assert_eq!(browser.run(SMALL_LETTERS), "", "{page}");
         assert_eq!(browser.complaints(), [] as [&str; 0], "{page}");
     }
 }
+
+/// The texts of figures that are too small to read.
+const SMALL_LETTERS: &str = "
+    const pixels = e => parseFloat(getComputedStyle(e).fontSize) * e.ownerSVGElement.getScreenCTM().a;
+    return [...document.querySelectorAll('.plot:not(.widget) text')]
+        .filter(e => e.textContent && pixels(e) < 9).map(e => `${e.textContent}: ${pixels(e)}`).join(', ');";
 
 #[test]
 fn a_figure_and_its_text_can_be_read_on_a_telephone() {
     from_files_and_server(TELEPHONE, |browser, address| {
         browser.goto(&format!("{address}08_toy.html"));
-        let height = browser.run(
-            "return Math.min(...[...document.querySelectorAll('.plot text')]\
-             .map(e => e.getBoundingClientRect().height))",
-        );
-        assert!(height.as_f64().is_some_and(|height| height >= 9.0), "{height} pixels");
+        assert_ne!(browser.run("return document.querySelector('.plot text')"), Value::Null);
+        assert_eq!(browser.run(SMALL_LETTERS), "");
     });
+}
+
+#[test]
+fn a_table_of_sentences_is_a_list_on_a_telephone() {
+    let second_cells = "return [...document.querySelectorAll('main td:nth-child(2)')]\
+                        .map(e => `${getComputedStyle(e).display} ${e.dataset.column}`).join(', ')";
+    for (width, expected) in [
+        (TELEPHONE, "table-cell undefined, block cause"),
+        (WIDE, "table-cell undefined, table-cell cause"),
+    ] {
+        from_files_and_server(width, |browser, address| {
+            browser.goto(&format!("{address}08_toy.html"));
+            assert_eq!(browser.run(second_cells), expected, "{width} pixels");
+        });
+    }
 }
 
 #[test]
