@@ -201,3 +201,59 @@ fn any_number_of_threads_gives_the_same_bytes_at_every_level() {
 fn the_fused_engine_is_the_default() {
     assert_eq!(StackOptions::<Biased>::new(1, 1).engine, Engine::Fused);
 }
+
+/// Where the inputs of a layer come from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Source {
+    Rows,
+    Table,
+    OneHot,
+}
+
+/// The gradients of the parameters of two layers and of their inputs, of which parameter number `held` is data and has
+/// none.
+fn gradients<C: Cell>(source: Source, held: Option<usize>) -> Vec<Option<Tensor<f64>>> {
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let options = StackOptions { layers: 2, ..StackOptions::new(3, 4) };
+    let stack = Stack::<C>::init::<f64>(&options, &mut rng);
+    let tape = Tape::new();
+    let mut places = 0..;
+    let vars = stack.map(|w| match places.next() == held {
+        true => tape.constant(w.clone()),
+        false => tape.leaf(w.clone()),
+    });
+    let table = tape.leaf(Tensor::from_fn(&[6, 3], |i| (i as f64).sin()));
+    let ids = [0, 2, 1, 1, 0, 2];
+    let out = match source {
+        Source::Rows => Ok(vars.on_tape(&Seq::time_major(table.reshape(&[3, 2, 3])), None, None)),
+        Source::Table => vars.on_tape_ids(&tape, Some(table), &ids, 2, None, None),
+        Source::OneHot => vars.on_tape_ids(&tape, None, &ids, 2, None, None),
+    };
+    let hs = *out.expect("ids below 3 and two rows").outputs.rows();
+    let grads = tape.backward((hs * hs).sum());
+    let inputs = (source != Source::OneHot).then_some(table);
+    let vars = vars.leaves().into_iter().chain(inputs).enumerate();
+    vars.map(|(place, x)| (held != Some(place)).then(|| grads.of(x))).collect()
+}
+
+/// What a layer says of the other gradients does not depend on whether one is asked for.
+fn a_parameter_held_constant_changes_no_other_gradient<C: Cell>() {
+    for source in [Source::Rows, Source::Table, Source::OneHot] {
+        let all = gradients::<C>(source, None);
+        assert!(all.iter().flatten().all(|g| g.norm() > 0.0), "{} {source:?}", C::NAME);
+        for held in 0..8 {
+            let some = gradients::<C>(source, Some(held));
+            let pairs = some.iter().zip(&all).enumerate().filter(|&(place, _)| place != held);
+            for (place, (some, all)) in pairs {
+                assert_eq!(some, all, "{} {source:?}: {place}, with {held} held", C::NAME);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_parameter_held_constant_in_a_layer_changes_no_other_gradient() {
+    a_parameter_held_constant_changes_no_other_gradient::<Vanilla>();
+    a_parameter_held_constant_changes_no_other_gradient::<Gru>();
+    a_parameter_held_constant_changes_no_other_gradient::<Lstm>();
+}

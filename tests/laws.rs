@@ -1,10 +1,11 @@
 //! Laws that hold whatever the numbers: of unrolling, of batches, of gradients.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use autograd::draw::Draw;
-use autograd::ops::{Contribution, Describe, Op};
-use autograd::{Element, Error, Params, Tape, Tensor};
+use autograd::ops::{Contribution, Describe, Op, OpMany};
+use autograd::{Element, Error, Few, Params, Tape, Tensor, Var};
 use proptest::prelude::*;
 use rnn::{
     Cell, Gru, GruResetBefore, Lstm, LstmVariant, MinGru, MinLstm, Seq, Vanilla, bptt, unroll,
@@ -202,46 +203,52 @@ impl<E: Element> Op<E, 2> for Counted {
     }
 }
 
-/// How often the gradients of a [`Together`] were computed.
-static COMPUTED_TOGETHER: AtomicUsize = AtomicUsize::new(0);
+/// 2 a + 3 b + 0 c, for which inputs gradients are needed as it was told last.
+struct Told(Arc<Mutex<Vec<bool>>>);
 
-/// 2 a + 3 b, whose gradients are computed together.
-struct Together;
-
-impl Describe for Together {
-    const NAME: &'static str = "together";
+impl Describe for Told {
+    const NAME: &'static str = "told";
     fn sample(draw: &mut Draw) -> (Self, Vec<Tensor<f64>>) {
-        (Self, Counted::sample(draw).1)
+        let shape = draw.shape(0);
+        (Self(Arc::default()), (0..3).map(|_| draw.tensor(&shape, -1.0..1.0)).collect())
     }
 }
 
-impl<E: Element> Op<E, 2> for Together {
-    fn forward(&self, [a, b]: [&Tensor<E>; 2]) -> Result<Tensor<E>, Error> {
-        (a * 2.0).try_add(&(b * 3.0))
+impl<E: Element> OpMany<E> for Told {
+    fn forward(&self, inputs: &[&Tensor<E>]) -> Result<Few<Tensor<E>>, Error> {
+        Ok(Few::from_iter([(inputs[0] * 2.0).try_add(&(inputs[1] * 3.0))?]))
     }
 
-    fn vjp(&self, _: [&Tensor<E>; 2], _: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 2] {
-        let dy = dy.clone();
-        Contribution::together(move || {
-            COMPUTED_TOGETHER.fetch_add(1, Ordering::Relaxed);
-            [&dy * 2.0, &dy * 3.0]
-        })
+    fn vjp(
+        &self,
+        _inputs: &[&Tensor<E>],
+        _outputs: &[&Tensor<E>],
+        d_outputs: &[Tensor<E>],
+        needs: &[bool],
+    ) -> Few<Contribution<E>> {
+        *self.0.lock().expect("no thread panicked") = needs.to_vec();
+        let of = |k: usize, slope: f64| match needs[k] {
+            true => Contribution::Dense(&d_outputs[0] * slope),
+            false => Contribution::Nothing,
+        };
+        Few::from_iter([of(0, 2.0), of(1, 3.0), Contribution::Nothing])
     }
 }
 
 #[test]
-fn contributions_of_several_inputs_are_computed_together_once_and_only_if_one_is_needed() {
+fn an_op_of_many_inputs_is_told_whose_gradients_are_needed_and_may_give_nothing() {
     let tape = Tape::new();
-    let [a, b] = [3.0, 5.0].map(|x| tape.leaf(Tensor::from([x])));
+    let [a, b, c] = [3.0, 5.0, 6.0].map(|x| tape.leaf(Tensor::from([x])));
     let data = tape.constant(Tensor::from([7.0]));
-    let grads = tape.backward(tape.apply(Together, [a, b]));
-    assert_eq!((grads.of(a).data(), grads.of(b).data()), (&[2.0][..], &[3.0][..]));
-    assert_eq!(COMPUTED_TOGETHER.load(Ordering::Relaxed), 1);
-    let grads = tape.backward(tape.apply(Together, [data, b]));
-    assert_eq!(grads.of(b).data(), [3.0]);
-    assert_eq!(COMPUTED_TOGETHER.load(Ordering::Relaxed), 2);
-    tape.backward(tape.apply(Together, [data, data]) * a);
-    assert_eq!(COMPUTED_TOGETHER.load(Ordering::Relaxed), 2);
+    let told = Arc::default();
+    let slopes = |inputs: [Var<'_, f64>; 3]| {
+        let grads = tape.backward(tape.apply_many(Told(Arc::clone(&told)), &inputs)[0]);
+        (told.lock().expect("no thread panicked").clone(), inputs.map(|x| grads.of(x).item()))
+    };
+    assert_eq!(slopes([a, b, c]), (vec![true, true, true], [2.0, 3.0, 0.0]));
+    assert_eq!(slopes([data, b, c]), (vec![false, true, true], [0.0, 3.0, 0.0]));
+    assert_eq!(slopes([a, data, data]), (vec![true, false, false], [2.0, 0.0, 0.0]));
+    assert_eq!(slopes([c, c, c]), (vec![true, true, true], [5.0, 5.0, 5.0]));
 }
 
 #[test]

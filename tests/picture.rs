@@ -3,7 +3,7 @@
 use autograd::draw::Draw;
 use autograd::ops::{Contribution, Describe, OpMany};
 use autograd::picture::Picture;
-use autograd::{Element, Error, Tape, Tensor};
+use autograd::{Element, Error, Few, Tape, Tensor};
 
 #[test]
 fn an_empty_tape_is_an_empty_picture() {
@@ -101,12 +101,18 @@ impl Describe for Three {
 }
 
 impl<E: Element> OpMany<E> for Three {
-    fn forward(&self, x: &[&Tensor<E>]) -> Result<Vec<Tensor<E>>, Error> {
-        Ok(vec![x[0].try_add(x[1])?, x[0].try_sub(x[1])?, x[0].clone()])
+    fn forward(&self, x: &[&Tensor<E>]) -> Result<Few<Tensor<E>>, Error> {
+        Ok(Few::from_iter([x[0].try_add(x[1])?, x[0].try_sub(x[1])?, x[0].clone()]))
     }
 
-    fn vjp(&self, _: &[&Tensor<E>], _: &[&Tensor<E>], dy: &[Tensor<E>]) -> Vec<Contribution<E>> {
-        vec![(&dy[0] + &dy[1] + &dy[2]).into(), (&dy[0] - &dy[1]).into()]
+    fn vjp(
+        &self,
+        _: &[&Tensor<E>],
+        _: &[&Tensor<E>],
+        dy: &[Tensor<E>],
+        _: &[bool],
+    ) -> Few<Contribution<E>> {
+        Few::from_iter([(&dy[0] + &dy[1] + &dy[2]).into(), (&dy[0] - &dy[1]).into()])
     }
 }
 

@@ -18,7 +18,7 @@ use std::panic::Location;
 
 use crate::element::Element;
 use crate::error::expect;
-use crate::tape::{Node, Var, backward};
+use crate::tape::{Nodes, Var, backward};
 use crate::tensor::Tensor;
 
 /// Which way an op was going.
@@ -90,19 +90,19 @@ pub fn find_anomaly<E: Element>(loss: Var<'_, E>) -> Option<Anomaly> {
     let last = loss.index() as usize;
     let mut i = 0;
     while i <= last {
-        let node = &nodes[i];
-        if !node.inputs.is_empty() {
-            for output in &nodes[i..i + node.outputs as usize] {
-                if let Some((index, value)) = first_bad(&output.value) {
-                    let shape = output.value.shape().to_vec();
+        let outputs = nodes.origin(i).outputs as usize;
+        if !nodes.inputs(i).is_empty() {
+            for output in &nodes.values()[i..i + outputs] {
+                if let Some((index, value)) = first_bad(output) {
+                    let shape = output.shape().to_vec();
                     return Some(report(&nodes, i, Direction::Forward, shape, index, value));
                 }
             }
         }
-        i += node.outputs.max(1) as usize;
+        i += outputs.max(1);
     }
 
-    let loss = &nodes[last].value;
+    let loss = &nodes.values()[last];
     assert_eq!(
         loss.elements(),
         1,
@@ -120,30 +120,31 @@ pub fn find_anomaly<E: Element>(loss: Var<'_, E>) -> Option<Anomaly> {
             found = Some(report(&nodes, i, direction, shape, index, value));
         }
     };
-    expect(backward(&nodes, last, seed, Some(&mut watch)));
+    expect(backward(&nodes, last, seed, &mut Vec::new(), Some(&mut watch)));
     found
 }
 
 fn report<E: Element>(
-    nodes: &[Node<E>],
+    nodes: &Nodes<E>,
     i: usize,
     direction: Direction,
     shape: Vec<usize>,
     index: Vec<usize>,
     value: f64,
 ) -> Anomaly {
-    let node = &nodes[i];
-    let inputs = node.inputs.iter().map(|&input| &nodes[input as usize]);
-    let bad = inputs.clone().enumerate().filter(|(_, input)| !input.value.is_finite());
+    let value_of = |input: u32| &nodes.values()[input as usize];
+    let inputs = nodes.inputs(i);
+    let bad = inputs.iter().enumerate().filter(|&(_, &input)| !value_of(input).is_finite());
+    let bad = bad.map(|(k, &input)| (k, nodes.origin(input as usize)));
     Anomaly {
-        op: node.name,
+        op: nodes.origin(i).name,
         direction,
-        caller: node.caller,
-        inputs: inputs.map(|input| input.value.shape().to_vec()).collect(),
+        caller: nodes.origin(i).caller,
+        inputs: inputs.iter().map(|&input| value_of(input).shape().to_vec()).collect(),
         shape,
         index,
         value,
-        bad_inputs: bad.map(|(k, input)| (k, input.name, input.caller)).collect(),
+        bad_inputs: bad.map(|(k, origin)| (k, origin.name, origin.caller)).collect(),
     }
 }
 

@@ -20,11 +20,13 @@ use triomphe::Arc;
 
 use crate::shape::Shape;
 
-/// Numbers, and the shape they were made for.
+/// Numbers, and the shape they were made for; or a part of another block, without numbers of its own.
 #[derive(Debug)]
 pub struct Block<E> {
     pub(crate) numbers: Vec<E>,
     pub(crate) shape: Shape,
+    /// Where a part starts in the block that it is of.
+    pub(crate) start: usize,
     /// The number of its size, if it may wait.
     size: Option<u32>,
 }
@@ -39,8 +41,8 @@ pub struct Blocks<E> {
 #[derive(Debug)]
 struct Size<E> {
     waiting: Vec<Arc<Block<E>>>,
-    /// How many were taken and did not come back yet.
-    in_use: usize,
+    /// How many were made on this thread.
+    made: usize,
 }
 
 /// The blocks of a type, one collection a thread.
@@ -49,7 +51,7 @@ pub type PerThread<E> = LocalKey<RefCell<Blocks<E>>>;
 impl<E> Block<E> {
     /// A block that does not wait for another use: its numbers come from elsewhere.
     pub(crate) fn of(numbers: Vec<E>, shape: Shape) -> Self {
-        Self { numbers, shape, size: None }
+        Self { numbers, shape, start: 0, size: None }
     }
 }
 
@@ -59,12 +61,12 @@ impl<E> Blocks<E> {
     }
 
     /// An empty block with room for `length` numbers, which nobody else holds.
+    #[inline]
     pub(crate) fn take(&mut self, length: usize) -> Arc<Block<E>> {
         let (number, capacity) = size(length);
         if let Some(size) = self.sizes.get_mut(number)
             && let Some(block) = size.waiting.pop()
         {
-            size.in_use += 1;
             return block;
         }
         self.make(number, capacity)
@@ -74,20 +76,20 @@ impl<E> Blocks<E> {
     #[cold]
     fn make(&mut self, number: usize, capacity: usize) -> Arc<Block<E>> {
         if self.sizes.len() <= number {
-            self.sizes.resize_with(number + 1, || Size { waiting: Vec::new(), in_use: 0 });
+            self.sizes.resize_with(number + 1, || Size { waiting: Vec::new(), made: 0 });
         }
-        self.sizes[number].in_use += 1;
+        self.sizes[number].made += 1;
         let numbers = Vec::with_capacity(capacity);
-        Arc::new(Block { numbers, shape: Shape::SCALAR, size: Some(number as u32) })
+        Arc::new(Block { numbers, shape: Shape::SCALAR, start: 0, size: Some(number as u32) })
     }
 
     /// Keeps a block that nobody else holds, if there is a use for it.
+    #[inline]
     pub(crate) fn give(&mut self, block: Arc<Block<E>>) {
         if let Some(number) = block.size
             && let Some(size) = self.sizes.get_mut(number as usize)
-            && size.in_use > 0
+            && size.waiting.len() < size.made
         {
-            size.in_use -= 1;
             size.waiting.push(block);
         }
     }

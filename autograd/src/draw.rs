@@ -8,6 +8,7 @@ use std::ops::Range;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::few::Few;
 use crate::init::unit;
 use crate::tensor::Tensor;
 
@@ -90,8 +91,8 @@ impl Draw {
     }
 
     /// Some of the axes of a shape of this rank, in random order, none twice.
-    pub fn some_axes(&mut self, rank: usize) -> Vec<usize> {
-        let mut axes = Vec::new();
+    pub fn some_axes(&mut self, rank: usize) -> Few<usize> {
+        let mut axes = Few::new();
         for axis in 0..rank {
             if self.coin() {
                 let place = self.below(0..axes.len() + 1);

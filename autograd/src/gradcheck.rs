@@ -245,7 +245,7 @@ struct OpManySubject<O>(Arc<O>);
 
 impl<E: Element, O: OpMany<E>> Run<E> for OpManySubject<O> {
     fn run<'t>(&self, tape: &'t Tape<E>, inputs: Vec<Var<'t, E>>) -> Vec<Var<'t, E>> {
-        tape.apply_many(self.0.clone(), &inputs)
+        tape.apply_many(self.0.clone(), &inputs).into_vec()
     }
 }
 

@@ -353,6 +353,7 @@ pub mod scalar;
 
 pub mod kernel;
 pub mod threads;
+pub mod few;
 pub mod product;
 pub mod error;
 pub mod shape;
@@ -379,6 +380,7 @@ pub use data_parallel::DataParallel;
 pub use dual::Dual;
 pub use element::Element;
 pub use error::Error;
+pub use few::Few;
 pub use params::{Family, Params};
 pub use shape::Shape;
 pub use tape::{Gradients, Tape, Var};

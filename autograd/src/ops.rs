@@ -26,9 +26,8 @@ mod gather;
 mod conv;
 mod pool;
 
-use std::array::from_fn;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 pub use activation::*;
 pub use arithmetic::*;
@@ -52,6 +51,8 @@ pub use softmax::*;
 use crate::draw::Draw;
 use crate::element::Element;
 use crate::error::{self, Error};
+use crate::few::Few;
+use crate::shape::Shape;
 use crate::tensor::{Matrix, Tensor};
 
 /// What an op says of itself whatever the element type: its name and its test specification.
@@ -85,16 +86,18 @@ pub trait Op<E: Element, const N: usize>: Describe {
 /// An operation on any number of tensors that gives any number of them.
 pub trait OpMany<E: Element>: Describe {
     /// The outputs, or why the inputs do not fit.
-    fn forward(&self, inputs: &[&Tensor<E>]) -> Result<Vec<Tensor<E>>, Error>;
+    fn forward(&self, inputs: &[&Tensor<E>]) -> Result<Few<Tensor<E>>, Error>;
 
     /// What this op contributes to the gradient of each input, given those of all outputs (zeros
-    /// for an output that the loss does not depend on).
+    /// for an output that the loss does not depend on). Where an input does not need one, as `needs` says for each,
+    /// it may be [`Nothing`](Contribution::Nothing).
     fn vjp(
         &self,
         inputs: &[&Tensor<E>],
         outputs: &[&Tensor<E>],
         d_outputs: &[Tensor<E>],
-    ) -> Vec<Contribution<E>>;
+        needs: &[bool],
+    ) -> Few<Contribution<E>>;
 }
 
 /// What to add to the gradient of an input, and where.
@@ -103,11 +106,16 @@ pub trait OpMany<E: Element>: Describe {
 /// the gradient of a part never costs as much as the whole.
 #[derive(Clone, Debug)]
 pub enum Contribution<E: Element> {
+    /// Zeros: nothing is added.
+    Nothing,
     /// A tensor of the input's shape.
     Dense(Tensor<E>),
     /// The gradient of the op's first output, as it is: dx = dy. Nothing is copied where the input has a gradient
     /// already.
     Whole,
+    /// The gradient of the op's first output times these factors, broadcasting, and summed over the axes that the input
+    /// was repeated along. It is computed straight into the gradient, and not at all if the input does not need one.
+    Times(Tensor<E>),
     /// A tensor for a part of the input: the indices of `axis` from `start` on.
     Part {
         /// The axis.
@@ -128,11 +136,12 @@ pub enum Contribution<E: Element> {
     /// A matrix product, computed straight into the gradient, and not at all if the input does
     /// not need one. Batch axes that the input lacks are summed over.
     Product {
-        /// The left factor, and whether it is read transposed. In a box, as the other, so that contributions of all
-        /// kinds are small to hand on.
-        a: Box<(Tensor<E>, bool)>,
-        /// The right factor, and whether it is read transposed.
-        b: Box<(Tensor<E>, bool)>,
+        /// The left factor.
+        a: Tensor<E>,
+        /// The right factor.
+        b: Tensor<E>,
+        /// Which of the two is read transposed.
+        transposed: [bool; 2],
     },
     /// A tensor of the input's shape, computed only if the input needs a gradient: see
     /// [`lazy`](Self::lazy).
@@ -149,9 +158,19 @@ impl<E: Element> fmt::Debug for Lazy<E> {
     }
 }
 
-/// A factor of a product, as `Tensor::matmul` takes it.
-fn as_factor<E: Element>((stored, transposed): &(Tensor<E>, bool)) -> Matrix<&Tensor<E>> {
-    Matrix { stored, transposed: *transposed }
+/// The factors of a product, as `Tensor::matmul` takes them.
+fn factors<'a, E: Element>(
+    a: &'a Tensor<E>,
+    b: &'a Tensor<E>,
+    transposed: [bool; 2],
+) -> [Matrix<&'a Tensor<E>>; 2] {
+    let [of_a, of_b] = transposed;
+    [Matrix { stored: a, transposed: of_a }, Matrix { stored: b, transposed: of_b }]
+}
+
+/// dy ⊙ factors, summed to the shape of the input.
+fn times<E: Element>(dy: &Tensor<E>, factors: &Tensor<E>, shape: &Shape) -> Tensor<E> {
+    dy.zip(factors, E::pull_back).sum_to(*shape)
 }
 
 impl<E: Element> Contribution<E> {
@@ -161,41 +180,31 @@ impl<E: Element> Contribution<E> {
         Self::Lazy(Lazy(Arc::new(compute)))
     }
 
-    /// As [`lazy`](Self::lazy), for several inputs whose gradients are best computed together: all of them when the first
-    /// is asked for.
-    pub fn together<const N: usize>(
-        compute: impl Fn() -> [Tensor<E>; N] + Send + Sync + 'static,
-    ) -> [Self; N] {
-        let all = Arc::new((OnceLock::new(), compute));
-        from_fn(|k| {
-            let all = all.clone();
-            Self::lazy(move || all.0.get_or_init(&all.1)[k].clone())
-        })
-    }
-
     /// This contribution alone, as a tensor of the input's shape. `dy` is the gradient of the op's first output.
     #[inline]
-    pub fn into_dense(self, shape: &[usize], dy: &Tensor<E>) -> Tensor<E> {
+    pub fn into_dense(self, shape: &Shape, dy: &Tensor<E>) -> Tensor<E> {
         match self {
             Self::Dense(values) => values,
             Self::Whole => dy.clone(),
+            Self::Times(factors) => times(dy, &factors, shape),
             other => other.computed(shape),
         }
     }
 
     /// As [`into_dense`](Self::into_dense), where there is something to compute.
-    fn computed(self, shape: &[usize]) -> Tensor<E> {
+    fn computed(self, shape: &Shape) -> Tensor<E> {
         match self {
             Self::Lazy(Lazy(compute)) => {
                 let values = compute();
-                assert_eq!(values.shape(), shape, "a gradient has its variable's shape");
+                assert_eq!(values.dims(), shape, "a gradient has its variable's shape");
                 values
             }
-            Self::Product { a, b }
-                if [shape, a.0.shape(), b.0.shape()].iter().all(|s| s.len() == 2) =>
+            Self::Product { a, b, transposed }
+                if [shape, a.dims(), b.dims()].iter().all(|s| s.len() == 2) =>
             {
-                let product = error::expect(Tensor::try_matmul(as_factor(&a), as_factor(&b)));
-                assert_eq!(product.shape(), shape, "a gradient has its variable's shape");
+                let [a, b] = factors(&a, &b, transposed);
+                let product = error::expect(Tensor::try_matmul(a, b));
+                assert_eq!(product.dims(), shape, "a gradient has its variable's shape");
                 product
             }
             part => {
@@ -212,6 +221,12 @@ impl<E: Element> Contribution<E> {
         let values = match &self {
             Self::Dense(values) => values,
             Self::Whole => dy,
+            Self::Times(factors) if factors.dims() == dy.dims() && dy.dims() == sum.dims() => {
+                let pairs = dy.data().iter().zip(factors.data());
+                let sums = sum.data_mut().iter_mut().zip(pairs);
+                return sums.for_each(|(sum, (&dy, &x))| *sum += E::pull_back(dy, x));
+            }
+            Self::Times(factors) => &times(dy, factors, sum.dims()),
             _ => return self.add_part_to(sum),
         };
         debug_assert_eq!(values.shape(), sum.shape(), "a gradient has its variable's shape");
@@ -221,14 +236,16 @@ impl<E: Element> Contribution<E> {
     /// As [`add_to`](Self::add_to), where it is no tensor of the input's shape that is at hand.
     fn add_part_to(self, sum: &mut Tensor<E>) {
         match self {
-            Self::Dense(_) | Self::Whole => unreachable!("these are at hand"),
+            Self::Dense(_) | Self::Whole | Self::Times(_) => unreachable!("these are at hand"),
+            Self::Nothing => {}
             Self::Part { axis, start, values } => sum.add_slice(axis, start, &values),
             Self::Rows { ids, values } => sum.add_rows(&ids, &values),
-            Self::Product { a, b } => {
-                sum.add_matmul(as_factor(&a), as_factor(&b));
+            Self::Product { a, b, transposed } => {
+                let [a, b] = factors(&a, &b, transposed);
+                sum.add_matmul(a, b);
             }
             Self::Lazy(_) => {
-                let values = self.computed(sum.shape());
+                let values = self.computed(sum.dims());
                 sum.data_mut().iter_mut().zip(values.data()).for_each(|(sum, &x)| *sum += x);
             }
         }
@@ -262,7 +279,7 @@ impl<E: Element, O: Op<E, N>, const N: usize> Op<E, N> for Arc<O> {
 }
 
 impl<E: Element, O: OpMany<E>> OpMany<E> for Arc<O> {
-    fn forward(&self, inputs: &[&Tensor<E>]) -> Result<Vec<Tensor<E>>, Error> {
+    fn forward(&self, inputs: &[&Tensor<E>]) -> Result<Few<Tensor<E>>, Error> {
         (**self).forward(inputs)
     }
 
@@ -271,7 +288,8 @@ impl<E: Element, O: OpMany<E>> OpMany<E> for Arc<O> {
         inputs: &[&Tensor<E>],
         outputs: &[&Tensor<E>],
         d_outputs: &[Tensor<E>],
-    ) -> Vec<Contribution<E>> {
-        (**self).vjp(inputs, outputs, d_outputs)
+        needs: &[bool],
+    ) -> Few<Contribution<E>> {
+        (**self).vjp(inputs, outputs, d_outputs, needs)
     }
 }

@@ -23,8 +23,10 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 
 use crate::element::Element;
+use crate::few::Few;
 use crate::tensor::Tensor;
 
 /// A struct of parameters, whatever its leaves are: `Gru` stands for all `Gru<L>`.
@@ -72,7 +74,15 @@ pub trait Params: Sized {
     where
         Self::Leaf: Clone,
     {
-        let mut leaves = Vec::new();
+        self.few_leaves().into_vec()
+    }
+
+    /// The leaves in order, without an allocation if there are at most 8.
+    fn few_leaves(&self) -> Few<Self::Leaf>
+    where
+        Self::Leaf: Clone,
+    {
+        let mut leaves = Few::new();
         self.for_each(&mut |leaf| leaves.push(leaf.clone()));
         leaves
     }
@@ -148,7 +158,7 @@ impl Path {
     }
 
     /// The path of fields whose names end in `suffix`: `_l0`, `_l0_reverse`.
-    pub fn ending(&self, suffix: &str) -> Self {
+    pub fn ending(&self, suffix: impl Display) -> Self {
         if self.nameless {
             return Self::nameless();
         }

@@ -44,17 +44,17 @@ impl Picture {
         let nodes = tape.nodes();
         let mut pictured = Vec::with_capacity(nodes.len());
         let mut first = 0;
-        for (i, node) in nodes.iter().enumerate() {
+        for (i, value) in nodes.values().iter().enumerate() {
             // A further output of an op hangs on the first one.
-            if i >= first + nodes[first].outputs as usize {
+            if i >= first + nodes.origin(first).outputs as usize {
                 first = i;
             }
-            let inputs = node.inputs.iter().map(|&input| input as usize);
+            let inputs = nodes.inputs(i).iter().map(|&input| input as usize);
             pictured.push(PictureNode {
-                name: node.name,
-                shape: node.value.shape().to_vec(),
+                name: nodes.origin(i).name,
+                shape: value.shape().to_vec(),
                 inputs: if i > first { vec![first] } else { inputs.collect() },
-                value: numbers(&node.value),
+                value: numbers(value),
                 gradient: None,
             });
         }

@@ -10,18 +10,25 @@
 //! the reverse of that order is a topological order of the graph: one loop, no recursion, in
 //! backward and in drop alike. A million steps need no more stack than one.
 
+mod nodes;
+mod recorded;
 mod var;
 
 use std::cell::{Ref, RefCell};
+use std::fmt;
+use std::mem::{swap, take};
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
-use smallvec::SmallVec;
-
+pub(crate) use nodes::Nodes;
+pub(crate) use recorded::{At, HandOn, Recorded};
+use recorded::{Fixed, Many};
 pub use var::Var;
 
 use crate::element::Element;
 use crate::error::{Error, expect};
+use crate::few::Few;
 use crate::ops::{Contribution, Op, OpMany};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -39,87 +46,17 @@ use crate::tensor::Tensor;
 /// assert_eq!(grads.of(x).data(), [2.0, 4.0, 6.0]);
 /// ```
 pub struct Tape<E: Element> {
-    nodes: RefCell<Vec<Node<E>>>,
+    nodes: RefCell<Nodes<E>>,
+    gradients: Waiting<E>,
     /// Different for every tape and after every reset.
     id: u64,
 }
 
-/// One value on a tape and where it came from.
-pub(crate) struct Node<E: Element> {
-    pub(crate) value: Tensor<E>,
-    /// The op whose first output this is; none for leaves, constants and further outputs, and where no
-    /// gradient is needed.
-    pub(crate) op: Option<Box<dyn Recorded<E>>>,
-    pub(crate) inputs: SmallVec<[u32; 4]>,
-    /// How many nodes, from this one on, are outputs of the op.
-    pub(crate) outputs: u32,
-    /// Whether a gradient can reach a leaf through this node.
-    pub(crate) needs_grad: bool,
-    /// The name of the op that made it, and the line of the user's call.
-    pub(crate) name: &'static str,
-    pub(crate) caller: &'static Location<'static>,
-}
+/// The gradients of all nodes; none where the loss does not depend on a node.
+pub(crate) type Grads<E> = Vec<Option<Tensor<E>>>;
 
-/// Takes what an op hands on: the number of the input, the contribution, and the gradient of the op's first output.
-pub(crate) type HandOn<'a, E> = &'a mut dyn FnMut(usize, Contribution<E>, &Tensor<E>);
-
-/// An op on a tape, whatever its number of inputs and outputs.
-pub(crate) trait Recorded<E: Element>: Send + Sync {
-    /// Hands each contribution to `add`.
-    fn pull(&self, at: At<'_, E>, add: HandOn<'_, E>);
-}
-
-/// Where the reverse sweep stands: what an op read and made, and the gradients of what it made.
-pub(crate) struct At<'a, E: Element> {
-    nodes: &'a [Node<E>],
-    node: usize,
-    d_outputs: &'a [Option<Tensor<E>>],
-}
-
-impl<'a, E: Element> At<'a, E> {
-    fn input(&self, k: usize) -> &'a Tensor<E> {
-        &self.nodes[self.nodes[self.node].inputs[k] as usize].value
-    }
-
-    pub(crate) fn inputs(&self) -> impl Iterator<Item = &'a Tensor<E>> {
-        (0..self.nodes[self.node].inputs.len()).map(|k| self.input(k))
-    }
-
-    fn outputs(&self) -> impl Iterator<Item = &'a Tensor<E>> {
-        self.nodes[self.node..][..self.d_outputs.len()].iter().map(|node| &node.value)
-    }
-
-    /// The gradients of all outputs: zeros for one that the loss does not depend on.
-    pub(crate) fn d_outputs(&self) -> impl Iterator<Item = Tensor<E>> {
-        let pairs = self.d_outputs.iter().zip(self.outputs());
-        pairs.map(|(dy, y)| dy.clone().unwrap_or_else(|| zeros(y)))
-    }
-}
-
-/// An op with N inputs and one output.
-struct Fixed<O, const N: usize>(O);
-
-impl<E: Element, O: Op<E, N>, const N: usize> Recorded<E> for Fixed<O, N> {
-    fn pull(&self, at: At<'_, E>, add: HandOn<'_, E>) {
-        let dy = at.d_outputs[0].as_ref().expect("the sweep stops only where there is a gradient");
-        let y = &at.nodes[at.node].value;
-        let contributions = self.0.vjp(std::array::from_fn(|k| at.input(k)), y, dy);
-        contributions.into_iter().enumerate().for_each(|(k, dx)| add(k, dx, dy));
-    }
-}
-
-/// An op with any number of inputs and outputs.
-struct Many<O>(O);
-
-impl<E: Element, O: OpMany<E>> Recorded<E> for Many<O> {
-    fn pull(&self, at: At<'_, E>, add: HandOn<'_, E>) {
-        let (inputs, outputs): (Vec<_>, Vec<_>) = (at.inputs().collect(), at.outputs().collect());
-        let d_outputs: Vec<_> = at.d_outputs().collect();
-        let contributions = self.0.vjp(&inputs, &outputs, &d_outputs);
-        assert_eq!(contributions.len(), inputs.len(), "{}: one contribution an input", O::NAME);
-        contributions.into_iter().enumerate().for_each(|(k, dx)| add(k, dx, &d_outputs[0]));
-    }
-}
+/// The memory of a list of gradients that is gone, for the next one.
+type Waiting<E> = Arc<Mutex<Grads<E>>>;
 
 /// Numbers the tapes and their resets.
 fn next_id() -> u64 {
@@ -129,7 +66,7 @@ fn next_id() -> u64 {
 
 impl<E: Element> Default for Tape<E> {
     fn default() -> Self {
-        Self { nodes: RefCell::new(Vec::new()), id: next_id() }
+        Self { nodes: RefCell::new(Nodes::EMPTY), gradients: Waiting::default(), id: next_id() }
     }
 }
 
@@ -149,7 +86,7 @@ impl<E: Element> Tape<E> {
     /// x.value(); // error: `tape` was borrowed mutably while `x` still borrows it
     /// ```
     pub fn reset(&mut self) {
-        self.nodes.get_mut().clear();
+        self.nodes.get_mut().reset();
         self.id = next_id();
     }
 
@@ -160,7 +97,7 @@ impl<E: Element> Tape<E> {
 
     /// The number of numbers that the nodes hold together.
     pub fn elements(&self) -> usize {
-        self.nodes.borrow().iter().map(|node| node.value.elements()).sum()
+        self.nodes.borrow().values().iter().map(Tensor::elements).sum()
     }
 
     /// Whether nothing was recorded.
@@ -182,7 +119,8 @@ impl<E: Element> Tape<E> {
 
     #[track_caller]
     fn source(&self, value: Tensor<E>, name: &'static str, needs_grad: bool) -> Var<'_, E> {
-        self.push(value, None, SmallVec::new(), 1, needs_grad, name)
+        let from = (name, Location::caller());
+        Var::new(self, self.nodes.borrow_mut().push(value, None, &[], 1, needs_grad, from))
     }
 
     /// Appends the outputs of an op: the first one carries the op and its inputs, the others only stand
@@ -191,45 +129,26 @@ impl<E: Element> Tape<E> {
     pub(crate) fn record(
         &self,
         name: &'static str,
-        values: Vec<Tensor<E>>,
-        op: Box<dyn Recorded<E>>,
+        values: Few<Tensor<E>>,
+        op: impl Recorded<E>,
         inputs: &[Var<'_, E>],
-    ) -> Vec<Var<'_, E>> {
-        let needs_grad = {
-            let nodes = self.nodes.borrow();
-            inputs.iter().any(|var| nodes[var.index() as usize].needs_grad)
-        };
-        let mut indices: SmallVec<_> = inputs.iter().map(Var::index).collect();
-        let mut op = needs_grad.then_some(op);
-        let mut outputs = values.len() as u32;
-        let mut vars = Vec::with_capacity(values.len());
-        for value in values {
-            let inputs = std::mem::take(&mut indices);
-            vars.push(self.push(value, op.take(), inputs, outputs, needs_grad, name));
-            outputs = 1;
-        }
-        vars
-    }
-
-    #[track_caller]
-    fn push(
-        &self,
-        value: Tensor<E>,
-        op: Option<Box<dyn Recorded<E>>>,
-        inputs: SmallVec<[u32; 4]>,
-        outputs: u32,
-        needs_grad: bool,
-        name: &'static str,
-    ) -> Var<'_, E> {
-        let caller = Location::caller();
+    ) -> Few<Var<'_, E>> {
+        let from = (name, Location::caller());
+        let indices: Few<_> = inputs.iter().map(Var::index).collect();
         let mut nodes = self.nodes.borrow_mut();
-        let index = u32::try_from(nodes.len()).expect("a tape holds at most 2³² nodes");
-        nodes.push(Node { value, op, inputs, outputs, needs_grad, name, caller });
-        Var::new(self, index)
+        let needs_grad = indices.iter().any(|&input| nodes.origin(input as usize).needs_grad);
+        let mut op = needs_grad.then(|| nodes.place(op));
+        let (mut inputs, mut outputs) = (&indices[..], values.len() as u32);
+        let mut append = |value| {
+            let index = nodes.push(value, op.take(), inputs, outputs, needs_grad, from);
+            (inputs, outputs) = (&[], 1);
+            Var::new(self, index)
+        };
+        values.into_iter().map(&mut append).collect()
     }
 
     pub(crate) fn value(&self, index: u32) -> Ref<'_, Tensor<E>> {
-        Ref::map(self.nodes.borrow(), |nodes| &nodes[index as usize].value)
+        Ref::map(self.nodes.borrow(), |nodes| &nodes.values()[index as usize])
     }
 
     /// Applies an op to variables: the way to use an op of your own.
@@ -244,21 +163,23 @@ impl<E: Element> Tape<E> {
 
     /// Applies an op to variables, or says why it cannot be.
     #[track_caller]
+    #[inline]
     pub fn try_apply<O: Op<E, N>, const N: usize>(
         &self,
         op: O,
         inputs: [Var<'_, E>; N],
     ) -> Result<Var<'_, E>, Error> {
         self.own::<O>(&inputs)?;
+        let from = (O::NAME, Location::caller());
+        let inputs = inputs.map(|var| var.index());
         let (value, needs_grad) = {
             let nodes = self.nodes.borrow();
-            let node = |i: usize| &nodes[inputs[i].index() as usize];
-            let value = op.forward(std::array::from_fn(|i| &node(i).value))?;
-            (value, (0..N).any(|i| node(i).needs_grad))
+            let value = op.forward(inputs.map(|input| &nodes.values()[input as usize]))?;
+            (value, inputs.iter().any(|&input| nodes.origin(input as usize).needs_grad))
         };
-        let indices = SmallVec::from_slice(&inputs.map(|var| var.index()));
-        let op = needs_grad.then(|| Box::new(Fixed::<O, N>(op)) as Box<dyn Recorded<E>>);
-        Ok(self.push(value, op, indices, 1, needs_grad, O::NAME))
+        let mut nodes = self.nodes.borrow_mut();
+        let op = needs_grad.then(|| nodes.place(Fixed::<O, N>(op)));
+        Ok(Var::new(self, nodes.push(value, op, &inputs, 1, needs_grad, from)))
     }
 
     /// Applies an op with any number of inputs and outputs.
@@ -267,7 +188,7 @@ impl<E: Element> Tape<E> {
     ///
     /// If the op does not accept the inputs, or they are on another tape.
     #[track_caller]
-    pub fn apply_many<O: OpMany<E>>(&self, op: O, inputs: &[Var<'_, E>]) -> Vec<Var<'_, E>> {
+    pub fn apply_many<O: OpMany<E>>(&self, op: O, inputs: &[Var<'_, E>]) -> Few<Var<'_, E>> {
         expect(self.try_apply_many(op, inputs))
     }
 
@@ -277,14 +198,14 @@ impl<E: Element> Tape<E> {
         &self,
         op: O,
         inputs: &[Var<'_, E>],
-    ) -> Result<Vec<Var<'_, E>>, Error> {
+    ) -> Result<Few<Var<'_, E>>, Error> {
         self.own::<O>(inputs)?;
         let values = {
             let nodes = self.nodes.borrow();
-            let value = |var: &Var<'_, E>| &nodes[var.index() as usize].value;
-            op.forward(&inputs.iter().map(value).collect::<Vec<_>>())?
+            let value = |var: &Var<'_, E>| &nodes.values()[var.index() as usize];
+            op.forward(&inputs.iter().map(value).collect::<Few<_>>())?
         };
-        Ok(self.record(O::NAME, values, Box::new(Many(op)), inputs))
+        Ok(self.record(O::NAME, values, Many(op), inputs))
     }
 
     /// Whether all of these variables live here.
@@ -313,7 +234,7 @@ impl<E: Element> Tape<E> {
         if shape.elements() != 1 {
             return Err(Error::NotScalar { shape: shape.to_vec() });
         }
-        self.try_backward_from(loss, Tensor::from_parts(shape, vec![E::ONE]))
+        self.try_backward_from(loss, Tensor::filled(shape, E::ONE))
     }
 
     /// The gradient of ⟨`seed`, `output`⟩ in every variable: a vector-Jacobian product.
@@ -326,55 +247,60 @@ impl<E: Element> Tape<E> {
             return Err(Error::TwoTapes { op: "backward" });
         }
         let nodes = self.nodes.borrow();
-        let shape = nodes[output.index() as usize].value.shape_value();
+        let shape = nodes.values()[output.index() as usize].shape_value();
         if seed.shape_value() != shape {
             let (from, to) = (seed.shape().to_vec(), shape.to_vec());
             return Err(Error::Reshape { op: "backward", from, to });
         }
-        Ok(Gradients { grads: backward(&nodes, output.index() as usize, seed, None)?, id: self.id })
+        let memory = self.gradients.try_lock().map(|mut list| take(&mut *list)).unwrap_or_default();
+        let mut found = Gradients { grads: memory, id: self.id, waiting: self.gradients.clone() };
+        backward(&nodes, output.index() as usize, seed, &mut found.grads, None)?;
+        Ok(found)
     }
 
-    pub(crate) fn nodes(&self) -> Ref<'_, Vec<Node<E>>> {
+    pub(crate) fn nodes(&self) -> Ref<'_, Nodes<E>> {
         self.nodes.borrow()
     }
 
     /// The name of the op that made a variable, and the line of the call that did.
     pub fn origin(&self, var: Var<'_, E>) -> (&'static str, &'static Location<'static>) {
-        let node = &self.nodes.borrow()[var.index() as usize];
-        (node.name, node.caller)
+        let origin = *self.nodes.borrow().origin(var.index() as usize);
+        (origin.name, origin.caller)
     }
 }
 
 /// Sees each contribution as it is handed on: the op's node, the number of its input, and the contribution as a tensor.
 pub(crate) type Watch<'a, E> = &'a mut dyn FnMut(usize, usize, &Tensor<E>);
 
-/// The reverse sweep: from `last` to the first node, every op hands on what it got.
+/// The reverse sweep: from `last` to the first node, every op hands on what it got. `grads` are none at first.
 pub(crate) fn backward<E: Element>(
-    nodes: &[Node<E>],
+    nodes: &Nodes<E>,
     last: usize,
     seed: Tensor<E>,
+    grads: &mut Grads<E>,
     mut watch: Option<Watch<'_, E>>,
-) -> Result<Vec<Option<Tensor<E>>>, Error> {
+) -> Result<(), Error> {
     let mut wrong = None;
-    let mut grads: Vec<Option<Tensor<E>>> = vec![None; nodes.len()];
+    grads.resize_with(nodes.len(), || None);
     grads[last] = Some(seed);
-    for (i, node) in nodes[..=last].iter().enumerate().rev() {
+    for i in (0..=last).rev() {
         // What an op reads was made before it.
         let (before, after) = grads.split_at_mut(i);
-        let d_outputs = &after[..node.outputs as usize];
-        let (Some(op), true) = (&node.op, d_outputs.iter().any(Option::is_some)) else {
+        let origin = nodes.origin(i);
+        let d_outputs = &after[..origin.outputs as usize];
+        let (Some(op), true) = (nodes.op(i), d_outputs.iter().any(Option::is_some)) else {
             continue;
         };
         op.pull(At { nodes, node: i, d_outputs }, &mut |k, contribution, dy| {
-            let input = node.inputs[k] as usize;
-            let Node { value, needs_grad, .. } = &nodes[input];
-            let shape = value.dims();
+            let input = nodes.inputs(i)[k] as usize;
+            let shape = nodes.values()[input].dims();
             match &contribution {
                 Contribution::Dense(dx) if dx.dims() != shape => {
                     let (expected, found) = (shape.to_vec(), dx.shape().to_vec());
-                    wrong = Some(Error::Contribution { op: node.name, input: k, expected, found });
+                    let op = origin.name;
+                    wrong = Some(Error::Contribution { op, input: k, expected, found });
                 }
-                _ if *needs_grad => {
+                _ if nodes.origin(input).needs_grad => {
                     if let Some(watch) = &mut watch {
                         watch(i, k, &contribution.clone().into_dense(shape, dy));
                     }
@@ -387,7 +313,7 @@ pub(crate) fn backward<E: Element>(
             return Err(wrong);
         }
     }
-    Ok(grads)
+    Ok(())
 }
 
 /// Adds a contribution to a gradient: the only place where gradients are added. A first dense one is
@@ -412,10 +338,29 @@ fn zeros<E: Element>(like: &Tensor<E>) -> Tensor<E> {
 /// What [`Tape::backward`] found: the gradient of one loss in every variable.
 ///
 /// It borrows nothing, and can be sent to another thread.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Gradients<E: Element> {
-    grads: Vec<Option<Tensor<E>>>,
+    grads: Grads<E>,
     id: u64,
+    waiting: Waiting<E>,
+}
+
+/// The last to go leaves the memory of its list to the next.
+impl<E: Element> Drop for Gradients<E> {
+    fn drop(&mut self) {
+        self.grads.clear();
+        if let Ok(mut waiting) = self.waiting.try_lock()
+            && waiting.capacity() < self.grads.capacity()
+        {
+            swap(&mut *waiting, &mut self.grads);
+        }
+    }
+}
+
+impl<E: Element> fmt::Debug for Gradients<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.grads).finish()
+    }
 }
 
 impl<E: Element> Gradients<E> {

@@ -21,7 +21,6 @@ mod conv;
 mod pool;
 
 use std::fmt;
-use std::sync::Arc;
 
 use block::Shared;
 pub use block::release;
@@ -31,6 +30,7 @@ pub use matmul::{Matrix, Transposed};
 pub use packed::Packed;
 pub(crate) use pool::Pooling;
 
+use crate::blocks::Block;
 use crate::element::Element;
 use crate::error::{Error, expect};
 use crate::shape::Shape;
@@ -49,15 +49,9 @@ use crate::threads::{MANY, for_each_piece};
 #[derive(Clone)]
 pub struct Tensor<E: Element> {
     shared: Shared<E>,
-    /// What part of the block this is, if it is not the block as it was made. So a tensor is two pointers, and quick to
-    /// hand on.
-    view: Option<Arc<View>>,
-}
-
-/// A part of a block, or all of it in another shape.
-struct View {
-    start: usize,
-    shape: Shape,
+    /// What part of the block this is, or in which other shape it is all of it; none if it is the block as it was made.
+    /// So a tensor is two pointers, and quick to hand on.
+    view: Shared<E>,
 }
 
 impl<E: Element> Tensor<E> {
@@ -83,15 +77,17 @@ impl<E: Element> Tensor<E> {
     /// The tensor whose numbers are known to fill the shape.
     pub(crate) fn from_parts(shape: Shape, data: Vec<E>) -> Self {
         debug_assert_eq!(shape.elements(), data.len());
-        Self { shared: Shared::new(shape, data), view: None }
+        Self { shared: Shared::new(shape, data), view: Shared::NONE }
     }
 
     /// The tensor whose numbers `fill` appends to an empty block that has room for them.
+    #[inline]
     pub(crate) fn build(shape: Shape, fill: impl FnOnce(&mut Vec<E>)) -> Self {
-        Self { shared: Shared::build(shape, fill), view: None }
+        Self { shared: Shared::build(shape, fill), view: Shared::NONE }
     }
 
     /// The tensor of these numbers, which fill the shape.
+    #[inline]
     pub(crate) fn collect(shape: Shape, numbers: impl Iterator<Item = E>) -> Self {
         Self::build(shape, |block| block.extend(numbers))
     }
@@ -130,7 +126,7 @@ impl<E: Element> Tensor<E> {
 
     /// As [`unset`](Self::unset), of a shape that is checked.
     pub(crate) fn unset_of(shape: Shape) -> Self {
-        Self { shared: Shared::unset(shape), view: None }
+        Self { shared: Shared::unset(shape), view: Shared::NONE }
     }
 
     /// Zeros.
@@ -166,15 +162,21 @@ impl<E: Element> Tensor<E> {
     /// The shape, without a copy.
     #[inline]
     pub(crate) fn dims(&self) -> &Shape {
-        match &self.view {
-            None => &self.shared.block().shape,
+        match self.view.block() {
+            None => &self.block().shape,
             Some(view) => &view.shape,
         }
     }
 
+    /// The block that has the numbers.
+    #[inline]
+    fn block(&self) -> &Block<E> {
+        self.shared.block().expect("a tensor has numbers until it is gone")
+    }
+
     /// The place of the first number in the block.
     fn start(&self) -> usize {
-        self.view.as_ref().map_or(0, |view| view.start)
+        self.view.block().map_or(0, |view| view.start)
     }
 
     /// The shape as the small `Copy` value that operations work with.
@@ -189,9 +191,10 @@ impl<E: Element> Tensor<E> {
     }
 
     /// The numbers in row-major order.
+    #[inline]
     pub fn data(&self) -> &[E] {
-        let numbers = &self.shared.block().numbers;
-        match &self.view {
+        let numbers = &self.block().numbers;
+        match self.view.block() {
             None => numbers,
             Some(view) => &numbers[view.start..view.start + view.shape.elements()],
         }
@@ -204,7 +207,7 @@ impl<E: Element> Tensor<E> {
                 Self::build(self.shape_value(), |numbers| numbers.extend_from_slice(self.data()));
         }
         let block = self.shared.own().expect("the block is this tensor's alone");
-        match &self.view {
+        match self.view.block() {
             None => &mut block.numbers,
             Some(view) => &mut block.numbers[view.start..view.start + view.shape.elements()],
         }
@@ -261,9 +264,9 @@ impl<E: Element> Tensor<E> {
         if *self.dims() == shape {
             return self;
         }
-        match (self.shared.own(), &self.view) {
+        match (self.shared.own(), self.view.block()) {
             (Some(block), None) => block.shape = shape,
-            _ => self.view = Some(Arc::new(View { start: self.start(), shape })),
+            _ => self.view = Shared::part(self.start(), shape),
         }
         self
     }
@@ -272,8 +275,8 @@ impl<E: Element> Tensor<E> {
     pub(crate) fn first_axis_view(&self, start: usize, length: usize) -> Self {
         let row: usize = self.shape()[1..].iter().product();
         let shape = self.dims().with(0, length);
-        let view = View { start: self.start() + start * row, shape };
-        Self { shared: self.shared.clone(), view: Some(Arc::new(view)) }
+        let view = Shared::part(self.start() + start * row, shape);
+        Self { shared: self.shared.clone(), view }
     }
 
     /// The same values as another element type; derivatives start at zero.

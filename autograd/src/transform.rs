@@ -231,7 +231,7 @@ where
                 x
             });
             let tape = Tape::new();
-            let (vars, leaves) = place(&tape, at, points.collect());
+            let (vars, leaves) = place(&tape, at, points);
             let grads = tape.backward(f(&tape, vars));
             for leaf in leaves {
                 rows.extend(grads.of(leaf).data().iter().map(|g| g.derivative));
@@ -280,7 +280,7 @@ where
     let constants = values.into_iter().map(|value| inner.constant(value));
     let outputs = (segment.f)(&inner, collect(&segment.like, constants));
     let outputs = outputs.iter().map(|y| y.value()).collect();
-    let outputs = tape.record("checkpoint", outputs, Box::new(segment), &inputs);
+    let outputs = tape.record("checkpoint", outputs, segment, &inputs);
     std::array::from_fn(|i| outputs[i])
 }
 
@@ -293,8 +293,8 @@ struct Segment<P: Family, F, const N: usize> {
 impl<P, F, E, const N: usize> Recorded<E> for Segment<P, F, N>
 where
     P: Family,
-    P::Of<()>: Send + Sync,
-    F: for<'a> Fn(&'a Tape<E>, P::Of<Var<'a, E>>) -> [Var<'a, E>; N] + Send + Sync,
+    P::Of<()>: Send + Sync + 'static,
+    F: for<'a> Fn(&'a Tape<E>, P::Of<Var<'a, E>>) -> [Var<'a, E>; N] + Send + Sync + 'static,
     E: Element,
 {
     fn pull(&self, at: At<'_, E>, add: HandOn<'_, E>) {
@@ -333,7 +333,7 @@ where
 fn place<'t, P, E, F>(
     tape: &'t Tape<F>,
     like: &P,
-    values: Vec<Tensor<F>>,
+    values: impl IntoIterator<Item = Tensor<F>>,
 ) -> (Of<P, Var<'t, F>>, Vec<Var<'t, F>>)
 where
     P: Params<Leaf = Tensor<E>>,

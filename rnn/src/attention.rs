@@ -285,7 +285,7 @@ fn masked_softmax<'t, E: Element>(scores: Var<'t, E>, lengths: Option<&[usize]>)
 
 /// The lengths of three axes.
 fn three<E: Element>(x: &Var<'_, E>) -> [usize; 3] {
-    x.shape().try_into().expect("three axes")
+    x.shape()[..].try_into().expect("three axes")
 }
 
 /// Attention with one query for all sequences, which is learned: what a classifier sees of a sequence.

@@ -86,7 +86,7 @@ fn map_layers<P: Params, M>(
     f: &mut dyn FnMut(String, &P::Leaf) -> M,
 ) -> Vec<<P::Family as Family>::Of<M>> {
     let layers = layers.iter().enumerate();
-    layers.map(|(l, layer)| layer.map_named(&path.ending(&format!("_l{l}")), f)).collect()
+    layers.map(|(l, layer)| layer.map_named(&path.ending(format_args!("_l{l}")), f)).collect()
 }
 
 impl<S: State> State for DeepState<S> {

@@ -10,7 +10,7 @@
 
 use autograd::draw::Draw;
 use autograd::ops::{Contribution, Describe, OpMany};
-use autograd::{Element, Error, Params, Tensor, Var};
+use autograd::{Element, Error, Few, Params, Tensor, Var};
 
 use crate::cell::{Cell, Inputs, StateOf, collect};
 use crate::seq::Seq;
@@ -29,7 +29,7 @@ struct Unrolled<C: Cell, E: Element> {
     /// Of each state of the trace the tensors.
     states: Vec<Vec<Tensor<E>>>,
     saved: Vec<C::Saved<E>>,
-    outputs: Vec<Tensor<E>>,
+    outputs: Few<Tensor<E>>,
 }
 
 impl<C: Cell, E: Element> Unrolled<C, E> {
@@ -41,7 +41,7 @@ impl<C: Cell, E: Element> Unrolled<C, E> {
         walk: &Walk,
     ) -> Self {
         let trace = unroll_along::<C, E>(params, xs, initial, walk.clone());
-        let mut outputs = vec![trace.output_seq().rows().clone()];
+        let mut outputs = Few::from_iter([trace.output_seq().rows().clone()]);
         outputs.extend(trace.last_state().leaves());
         let Trace { xs, walk, states, saved } = trace;
         Self {
@@ -73,7 +73,7 @@ impl<C: Cell, E: Element> Describe for Unrolled<C, E> {
 }
 
 impl<C: Cell, E: Element> OpMany<E> for Unrolled<C, E> {
-    fn forward(&self, _inputs: &[&Tensor<E>]) -> Result<Vec<Tensor<E>>, Error> {
+    fn forward(&self, _inputs: &[&Tensor<E>]) -> Result<Few<Tensor<E>>, Error> {
         Ok(self.outputs.clone())
     }
 
@@ -82,7 +82,8 @@ impl<C: Cell, E: Element> OpMany<E> for Unrolled<C, E> {
         inputs: &[&Tensor<E>],
         _outputs: &[&Tensor<E>],
         d_outputs: &[Tensor<E>],
-    ) -> Vec<Contribution<E>> {
+        _needs: &[bool],
+    ) -> Few<Contribution<E>> {
         let mut leaves = inputs.iter().map(|&x| x.clone());
         let params: C::Of<Tensor<E>> = collect(&self.params, &mut leaves);
         let xs = self.xs.filled(leaves.next().expect("the rows of the sequence"));
@@ -98,8 +99,8 @@ impl<C: Cell, E: Element> OpMany<E> for Unrolled<C, E> {
         let back =
             bptt_along::<C, E>(&params, passed, each_step(&d_output), Some(&d_last), &mut grads);
         let d_xs = back.d_xs.rows().clone();
-        let grads = [grads.leaves(), vec![d_xs], back.d_initial.leaves()].concat();
-        grads.into_iter().map(Contribution::from).collect()
+        let grads = grads.leaves().into_iter().chain([d_xs]).chain(back.d_initial.leaves());
+        grads.map(Contribution::from).collect()
     }
 }
 

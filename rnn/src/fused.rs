@@ -29,7 +29,7 @@ mod stepping;
 
 use autograd::draw::Draw;
 use autograd::ops::{Contribution, Describe, OpMany};
-use autograd::{Element, Error, Params, Tensor, Var};
+use autograd::{Element, Error, Few, Params, Tensor, Var};
 
 use ahead::Passed;
 pub(crate) use lanes::{each_unit, parts, parts_mut};
@@ -174,15 +174,15 @@ impl<C: Fused, E: Element> Describe for Sequence<C, E> {
             _ => Inputs::OneHot { ids: draw.ids(count, inputs).into() },
         };
         let initial = C::zero_state(&params, batch).map(|z| draw.tensor(z.shape(), -1.0..1.0));
-        let numbers = xs.numbers().cloned().into_iter().collect();
-        let leaves = [params.leaves(), numbers, initial.leaves()].concat();
+        let numbers = xs.numbers().cloned();
+        let leaves = params.leaves().into_iter().chain(numbers).chain(initial.leaves()).collect();
         let reverse = draw.coin();
         (Self::new(&params.cast(), &xs.map(Tensor::cast), &initial.cast(), reverse), leaves)
     }
 }
 
 impl<C: Fused, E: Element> OpMany<E> for Sequence<C, E> {
-    fn forward(&self, _inputs: &[&Tensor<E>]) -> Result<Vec<Tensor<E>>, Error> {
+    fn forward(&self, _inputs: &[&Tensor<E>]) -> Result<Few<Tensor<E>>, Error> {
         Ok(self.passed.outputs.clone())
     }
 
@@ -191,7 +191,8 @@ impl<C: Fused, E: Element> OpMany<E> for Sequence<C, E> {
         inputs: &[&Tensor<E>],
         _outputs: &[&Tensor<E>],
         d_outputs: &[Tensor<E>],
-    ) -> Vec<Contribution<E>> {
+        needs: &[bool],
+    ) -> Few<Contribution<E>> {
         let mut leaves = inputs.iter().map(|&x| x.clone());
         let params: C::Of<Tensor<E>> = collect(&self.params, &mut leaves);
         let xs = self.xs.map(|()| leaves.next().expect("the rows of the sequence"));
@@ -201,19 +202,20 @@ impl<C: Fused, E: Element> OpMany<E> for Sequence<C, E> {
         let way = self.way;
         let swept = back::sweep::<C, E>(&self.params, w_hh, &h_0, way, &self.passed, d_outputs);
         let (da, db) = (swept.da.clone(), swept.db.unwrap_or(swept.da));
-        let mut grads = Vec::with_capacity(inputs.len());
-        let hs = self.passed.outputs[0].clone();
-        let [width, units] = [w_hh.shape()[0], w_hh.shape()[1]];
-        let (dw_ih, dw_hh, dx) = match xs {
+        let hs = &self.passed.outputs[0];
+        let units = w_hh.shape()[1];
+        // The parameters are the first inputs, and the weights the first of them.
+        let [of_w_ih, of_w_hh] = [needs[0], needs[1]];
+        let mut dw_hh = of_w_hh.then(|| Tensor::unset(w_hh.shape()));
+        let mut recurrent = || {
+            if let Some(dw_hh) = &mut dw_hh {
+                back::recurrent_gradient(&db, hs, &h_0, way, dw_hh);
+            }
+        };
+        let (dw_ih, dx) = match xs {
             Inputs::OneHot { ids } => {
-                let size = w_ih.shape()[1];
-                let dw_ih = Contribution::lazy(move || back::column_gradient(&da, &ids, size));
-                let dw_hh = Contribution::lazy(move || {
-                    let mut dw_hh = Tensor::unset(&[width, units]);
-                    back::recurrent_gradient(&db, &hs, &h_0, way, &mut dw_hh);
-                    dw_hh
-                });
-                (dw_ih, dw_hh, None)
+                recurrent();
+                (of_w_ih.then(|| back::column_gradient(&da, &ids, w_ih.shape()[1])), None)
             }
             Inputs::Rows(x) | Inputs::Table { table: x, .. } => {
                 let d = match &self.xs {
@@ -224,28 +226,25 @@ impl<C: Fused, E: Element> OpMany<E> for Sequence<C, E> {
                     }
                     _ => da,
                 };
-                let (a, b) = (Box::new((d.clone(), false)), Box::new((w_ih.clone(), false)));
-                let [dw_ih, dw_hh] = Contribution::together(move || {
-                    let [mut dw_ih, mut dw_hh] =
-                        [x.shape()[1], units].map(|n| Tensor::unset(&[width, n]));
-                    Way::both(
-                        2 * db.data().len() * units,
-                        || back::weight_gradient(&d, &x, &mut dw_ih),
-                        || back::recurrent_gradient(&db, &hs, &h_0, way, &mut dw_hh),
-                    );
-                    [dw_ih, dw_hh]
-                });
-                (dw_ih, dw_hh, Some(Contribution::Product { a, b }))
+                let mut dw_ih = of_w_ih.then(|| Tensor::unset(w_ih.shape()));
+                let of_inputs = || {
+                    if let Some(dw_ih) = &mut dw_ih {
+                        back::weight_gradient(&d, &x, dw_ih);
+                    }
+                };
+                Way::both(2 * db.data().len() * units, of_inputs, recurrent);
+                let (b, transposed) = (w_ih.clone(), [false, false]);
+                (dw_ih, Some(Contribution::Product { a: d, b, transposed }))
             }
         };
-        grads.extend([dw_ih, dw_hh]);
         let [sum_a, sum_b] = swept.sums;
         let d_bias_hh = b_hh.map(|_| if C::APART { sum_b } else { sum_a.clone() });
         let d_bias = b_ih.map(|_| sum_a);
-        grads.extend([d_bias, d_bias_hh].into_iter().flatten().map(Contribution::from));
-        grads.extend(dx);
-        grads.extend(swept.d_state.into_iter().map(Contribution::from));
-        grads
+        let of_weights =
+            [dw_ih, dw_hh].map(|dw| dw.map_or(Contribution::Nothing, Contribution::from));
+        let of_biases = [d_bias, d_bias_hh].into_iter().flatten().map(Contribution::from);
+        let of_state = swept.d_state.into_iter().map(Contribution::from);
+        of_weights.into_iter().chain(of_biases).chain(dx).chain(of_state).collect()
     }
 }
 
@@ -263,8 +262,9 @@ pub(crate) fn unroll_on_tape<'t, C: Fused, E: Element>(
         &initial.map(Var::value),
         reverse,
     );
-    let numbers = xs.numbers().copied().into_iter().collect();
-    let inputs = [params.leaves(), numbers, initial.leaves()].concat();
+    let inputs =
+        params.few_leaves().into_iter().chain(xs.numbers().copied()).chain(initial.few_leaves());
+    let inputs: Few<_> = inputs.collect();
     let mut outputs = C::output(initial).tape().apply_many(op, &inputs).into_iter();
     let hs = outputs.next().expect("h_t and the last state");
     (hs, collect(initial, &mut outputs))

@@ -3,7 +3,7 @@
 //! Going through a sequence is the same for both: rows are picked, masked, scaled, put together. So it is
 //! written once, for [`Numbers`], and only the steps of a cell and their derivatives are written twice.
 
-use autograd::{Element, Mask, Tensor, Var};
+use autograd::{Element, Mask, Shape, Tensor, Var};
 
 /// An array of numbers: a tensor, or a variable on a tape.
 ///
@@ -13,7 +13,7 @@ pub trait Numbers: Clone {
     type Element: Element;
 
     /// The length of each axis.
-    fn axes(&self) -> Vec<usize>;
+    fn axes(&self) -> Shape;
 
     /// A tensor beside this array: itself, or a constant on the same tape.
     fn constant(&self, value: Tensor<Self::Element>) -> Self;
@@ -60,8 +60,8 @@ pub trait Numbers: Clone {
 impl<E: Element> Numbers for Tensor<E> {
     type Element = E;
 
-    fn axes(&self) -> Vec<usize> {
-        self.shape().to_vec()
+    fn axes(&self) -> Shape {
+        self.shape_value()
     }
 
     fn constant(&self, value: Self) -> Self {
@@ -127,7 +127,7 @@ impl<E: Element> Numbers for Tensor<E> {
 impl<E: Element> Numbers for Var<'_, E> {
     type Element = E;
 
-    fn axes(&self) -> Vec<usize> {
+    fn axes(&self) -> Shape {
         self.shape()
     }
 

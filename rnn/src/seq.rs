@@ -162,7 +162,7 @@ impl<L: Numbers> Seq<L> {
         let shape = steps.axes();
         let &[seq_len, features] = &shape[..] else {
             let (layout, rank) = ("Seq::unbatched", "two axes, [T, F]");
-            return Err(SeqError::Rank { layout, shape, rank });
+            return Err(SeqError::Rank { layout, shape: shape.to_vec(), rank });
         };
         Ok(Self::of(&steps, [seq_len, 1, features], Layout::Unbatched))
     }
@@ -380,7 +380,7 @@ fn three_axes<L: Numbers>(
     let shape = steps.axes();
     match shape[..] {
         [a, b, c] => Ok([a, b, c]),
-        _ => Err(SeqError::Rank { layout, shape, rank }),
+        _ => Err(SeqError::Rank { layout, shape: shape.to_vec(), rank }),
     }
 }
 

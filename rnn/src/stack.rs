@@ -17,7 +17,7 @@ mod error;
 mod by_hand;
 
 use autograd::params::Path;
-use autograd::{Element, Error, Family, Params, Tape, Tensor, Var};
+use autograd::{Element, Error, Family, Few, Params, Tape, Tensor, Var};
 use rand::Rng;
 
 pub use by_hand::{StackBptt, StackTrace};
@@ -70,7 +70,7 @@ use crate::walk::Walk;
 /// ```
 pub struct Stack<C: Cell, L = ()> {
     /// The parameters of each layer and direction: layer by layer, forward before reverse.
-    pub cells: Vec<C::Of<L>>,
+    pub cells: Few<C::Of<L>>,
     /// What was chosen.
     pub options: StackOptions<C::Options>,
 }
@@ -80,7 +80,7 @@ pub struct Output<C: Cell, L> {
     /// The outputs of the last layer, arranged as the inputs are; zeros behind the end of a row.
     pub outputs: Seq<L>,
     /// The last state of each layer and direction, each row's at its own end: what the next window starts from.
-    pub last: Vec<StateOf<C, L>>,
+    pub last: Few<StateOf<C, L>>,
 }
 
 impl<C: Cell, L: Numbers> Output<C, L> {
@@ -156,12 +156,12 @@ impl<C: Cell, L> Params for Stack<C, L> {
 
     fn map_named<M>(&self, path: &Path, f: &mut dyn FnMut(String, &L) -> M) -> Stack<C, M> {
         let directions = self.options.directions.count();
-        let suffix = |i| match (i / directions, i % directions) {
-            (layer, 0) => format!("_l{layer}"),
-            (layer, _) => format!("_l{layer}_reverse"),
+        let of = |(i, cell): (usize, &C::Of<L>)| {
+            let (layer, reverse) =
+                (i / directions, if i % directions == 0 { "" } else { "_reverse" });
+            cell.map_named(&path.ending(format_args!("_l{layer}{reverse}")), f)
         };
-        let cells = self.cells.iter().enumerate();
-        let cells = cells.map(|(i, cell)| cell.map_named(&path.ending(&suffix(i)), f)).collect();
+        let cells = self.cells.iter().enumerate().map(of).collect();
         Stack { cells, options: self.options.clone() }
     }
 
@@ -198,7 +198,7 @@ impl<C: Cell> Stack<C> {
             return Err(StackError::NoLayers);
         }
         options.check_probabilities()?;
-        let mut cells = Vec::with_capacity(layers * directions.count());
+        let mut cells = Few::with_capacity(layers * directions.count());
         let mut width = input_size;
         for _ in 0..layers {
             let inputs = width;
@@ -268,9 +268,9 @@ impl<C: Cell, L> Stack<C, L> {
         let arrangement = xs.arrangement();
         let directions = self.options.directions;
         let mut xs = xs.clone();
-        let mut last = Vec::with_capacity(self.cells.len());
+        let mut last = Few::with_capacity(self.cells.len());
         for layer in 0..self.layers() {
-            let mut found = Vec::with_capacity(directions.count());
+            let mut found = Few::<Seq<N>>::new();
             for index in layer * directions.count()..(layer + 1) * directions.count() {
                 let initial = match initial {
                     Some(states) => states[index].map(|s| in_order_of(&arrangement, s)),
@@ -325,10 +325,12 @@ impl<C: Cell, L> Stack<C, L> {
             }
             for (index, (state, &sizes)) in states.iter().zip(sizes).enumerate() {
                 let zeros = C::State::zeros::<f64>(xs.batch(), sizes);
-                let pairs = state.leaves().into_iter().zip(zeros.leaves()).zip(zeros.names());
-                for ((found, wanted), name) in pairs {
-                    let (found, wanted) = (found.axes(), wanted.shape().to_vec());
+                let pairs = state.few_leaves().into_iter().zip(zeros.few_leaves());
+                for (k, (found, wanted)) in pairs.enumerate() {
+                    let (found, wanted) = (found.axes(), wanted.shape_value());
                     if found != wanted {
+                        let (found, wanted) = (found.to_vec(), wanted.to_vec());
+                        let name = zeros.names().swap_remove(k);
                         return Err(StackError::StateShape { name, index, found, wanted });
                     }
                 }
@@ -382,7 +384,7 @@ impl<'t, C: Cell, E: Element> Stack<C, Var<'t, E>> {
         initial: Option<&[StateOf<C, Var<'t, E>>]>,
         noise: Option<&Noise>,
     ) -> Result<Output<C, Var<'t, E>>, StackError> {
-        let sizes: Vec<_> = self.cells.iter().map(|c| C::sizes(&c.map(Var::value))).collect();
+        let sizes: Few<_> = self.cells.iter().map(|c| C::sizes(&c.map(Var::value))).collect();
         self.check(&sizes, xs, initial, noise)?;
         let run = match self.options.engine {
             Engine::Explicit => unroll_as_one_op::<C, E>,
@@ -417,7 +419,7 @@ impl<'t, C: Cell, E: Element> Stack<C, Var<'t, E>> {
         initial: Option<&[StateOf<C, Var<'t, E>>]>,
         noise: Option<&Noise>,
     ) -> Result<Output<C, Var<'t, E>>, Error> {
-        let sizes: Vec<_> = self.cells.iter().map(|c| C::sizes(&c.map(Var::value))).collect();
+        let sizes: Few<_> = self.cells.iter().map(|c| C::sizes(&c.map(Var::value))).collect();
         assert!(
             batch > 0 && ids.len().is_multiple_of(batch),
             "embed: {} ids do not fill {batch} rows; give every step one id a row",

@@ -6,7 +6,7 @@
 use autograd::draw::Draw;
 use autograd::gradcheck::Function;
 use autograd::ops::{Contribution, Describe, Op, OpMany};
-use autograd::{Element, Error, Family, Params, Tape, Tensor, Var};
+use autograd::{Element, Error, Family, Few, Params, Tape, Tensor, Var};
 use rnn::cell::{Biased, Step, affine, affine_backward};
 use rnn::gru;
 use rnn::lstm_variant::{LstmOptions, Settings};
@@ -249,10 +249,10 @@ impl<C: ByHand> Describe for Sequence<C> {
 }
 
 impl<C: ByHand, E: Element> OpMany<E> for Sequence<C> {
-    fn forward(&self, inputs: &[&Tensor<E>]) -> Result<Vec<Tensor<E>>, Error> {
+    fn forward(&self, inputs: &[&Tensor<E>]) -> Result<Few<Tensor<E>>, Error> {
         let (params, xs, initial) = self.parts(inputs);
         let trace = unroll::<C, E>(&params, &xs, &initial);
-        Ok([vec![trace.outputs()], trace.last_state().leaves()].concat())
+        Ok([vec![trace.outputs()], trace.last_state().leaves()].concat().into())
     }
 
     fn vjp(
@@ -260,7 +260,8 @@ impl<C: ByHand, E: Element> OpMany<E> for Sequence<C> {
         inputs: &[&Tensor<E>],
         _outputs: &[&Tensor<E>],
         d_outputs: &[Tensor<E>],
-    ) -> Vec<Contribution<E>> {
+        _needs: &[bool],
+    ) -> Few<Contribution<E>> {
         let (params, xs, initial) = self.parts(inputs);
         let stateless = inputs.len() == params.leaves().len() + 1;
         let slip = self.slip;

@@ -10,7 +10,7 @@ use super::{Entry, Fault, op, op_with_careless};
 pub(super) fn entries() -> Vec<Entry> {
     vec![
         op_with_careless::<Permuted, 1>("one row", |draw| {
-            (Reshape { shape: vec![4] }, [draw.tensor(&[1, 4], -2.0..2.0)])
+            (Reshape { shape: vec![4].into() }, [draw.tensor(&[1, 4], -2.0..2.0)])
         }),
         op_with_careless::<AtZero, 1>("a slice from the start", |draw| {
             (Slice { axis: 1, start: 0, end: 2 }, [draw.tensor(&[2, 5], -2.0..2.0)])
@@ -30,7 +30,7 @@ impl Fault<1> for Permuted {
     const WRONG: &'static str = "dx is filled column by column";
 
     fn sample(draw: &mut Draw) -> (Reshape, [Tensor<f64>; 1]) {
-        (Reshape { shape: vec![6] }, [draw.tensor(&[2, 3], -2.0..2.0)])
+        (Reshape { shape: vec![6].into() }, [draw.tensor(&[2, 3], -2.0..2.0)])
     }
 
     fn vjp<E: Element>(

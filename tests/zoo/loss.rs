@@ -108,7 +108,7 @@ impl Fault<1> for NotDivided {
         dy: &Tensor<E>,
     ) -> [Contribution<E>; 1] {
         let [dx] = op.vjp([x], y, dy);
-        [(dx.into_dense(x.shape(), dy) * x.shape()[0] as f64).into()]
+        [(dx.into_dense(&x.shape_value(), dy) * x.shape()[0] as f64).into()]
     }
 }
 

@@ -314,8 +314,8 @@ impl<E: Element> Op<E, 2> for Pair {
     }
 
     fn vjp(&self, parts: [&Tensor<E>; 2], y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 2] {
-        let contributions = self.0.vjp(&parts, &[y], std::slice::from_ref(dy));
-        contributions.try_into().unwrap_or_else(|_| unreachable!("one for each of two inputs"))
+        let found = self.0.vjp(&parts, &[y], std::slice::from_ref(dy), &[true, true]).into_vec();
+        found.try_into().unwrap_or_else(|_| unreachable!("one for each of two inputs"))
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) fn entries() -> Vec<Entry> {
 }
 
 fn mean(axes: &[usize]) -> Mean {
-    Mean { axes: axes.to_vec(), keep: false }
+    Mean { axes: axes.into(), keep: false }
 }
 
 fn product(b_transposed: bool) -> MatMul {
@@ -99,7 +99,7 @@ impl Fault<1> for WrongAxis {
     const WRONG: &'static str = "dx_ij = dy_i for the sum over i: the shapes fit if x is square";
 
     fn sample(draw: &mut Draw) -> (Sum, [Tensor<f64>; 1]) {
-        (Sum { axes: vec![0], keep: false }, [draw.tensor(&[3, 3], -2.0..2.0)])
+        (Sum { axes: vec![0].into(), keep: false }, [draw.tensor(&[3, 3], -2.0..2.0)])
     }
 
     fn vjp<E: Element>(
@@ -130,7 +130,7 @@ impl Fault<1> for NotDivided {
         dy: &Tensor<E>,
     ) -> [Contribution<E>; 1] {
         let [dx] = op.vjp([x], y, dy);
-        [(dx.into_dense(x.shape(), dy) * x.shape()[0] as f64).into()]
+        [(dx.into_dense(&x.shape_value(), dy) * x.shape()[0] as f64).into()]
     }
 }
 
@@ -154,7 +154,7 @@ impl Fault<1> for DividedByOneAxis {
     ) -> [Contribution<E>; 1] {
         let [dx] = op.vjp([x], y, dy);
         let others: usize = op.axes[1..].iter().map(|&axis| x.shape()[axis]).product();
-        [(dx.into_dense(x.shape(), dy) * others as f64).into()]
+        [(dx.into_dense(&x.shape_value(), dy) * others as f64).into()]
     }
 }
 

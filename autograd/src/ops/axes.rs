@@ -4,6 +4,7 @@ use super::{Contribution, Describe, Op};
 use crate::draw::Draw;
 use crate::element::Element;
 use crate::error::Error;
+use crate::few::Few;
 use crate::tensor::Tensor;
 
 /// The axes in another order.
@@ -16,7 +17,7 @@ use crate::tensor::Tensor;
 /// Shapes: axis k of `y` is axis p(k) of `x`. Source: NumPy's `transpose`, PyTorch's `permute`.
 pub struct Permute {
     /// For each axis of the result, the axis of the input; each once.
-    pub axes: Vec<usize>,
+    pub axes: Few<usize>,
 }
 
 impl Describe for Permute {
@@ -54,7 +55,7 @@ impl<E: Element> Op<E, 1> for Permute {
 /// Shapes: `x` and `y` any, equal. Source: PyTorch's `flip`.
 pub struct Flip {
     /// The axes to turn around, none twice.
-    pub axes: Vec<usize>,
+    pub axes: Few<usize>,
 }
 
 impl Describe for Flip {

@@ -4,6 +4,7 @@ use super::{Contribution, Describe, Op, OpMany};
 use crate::draw::Draw;
 use crate::element::Element;
 use crate::error::Error;
+use crate::few::Few;
 use crate::tensor::Tensor;
 
 /// The same numbers in another shape.
@@ -16,7 +17,7 @@ use crate::tensor::Tensor;
 /// Shapes: as many elements before as after.
 pub struct Reshape {
     /// The new shape.
-    pub shape: Vec<usize>,
+    pub shape: Few<usize>,
 }
 
 impl Describe for Reshape {
@@ -33,7 +34,7 @@ impl Describe for Reshape {
             1 => shape.insert(draw.below(0..shape.len() + 1), 1),
             _ => shape.reverse(),
         }
-        (Self { shape }, vec![draw.tensor(&from, -2.0..2.0)])
+        (Self { shape: shape.into() }, vec![draw.tensor(&from, -2.0..2.0)])
     }
 }
 
@@ -113,8 +114,8 @@ impl Describe for Concat {
 }
 
 impl<E: Element> OpMany<E> for Concat {
-    fn forward(&self, inputs: &[&Tensor<E>]) -> Result<Vec<Tensor<E>>, Error> {
-        Ok(vec![Tensor::try_concat(inputs, self.axis)?])
+    fn forward(&self, inputs: &[&Tensor<E>]) -> Result<Few<Tensor<E>>, Error> {
+        Ok(Few::from_iter([Tensor::try_concat(inputs, self.axis)?]))
     }
 
     fn vjp(
@@ -122,7 +123,8 @@ impl<E: Element> OpMany<E> for Concat {
         inputs: &[&Tensor<E>],
         _outputs: &[&Tensor<E>],
         d_outputs: &[Tensor<E>],
-    ) -> Vec<Contribution<E>> {
+        _needs: &[bool],
+    ) -> Few<Contribution<E>> {
         let mut end = 0;
         let part = |x: &&Tensor<E>| {
             let start = end;

@@ -118,11 +118,11 @@ impl<E: Element> Op<E, 3> for LinearCrossEntropy {
             },
         };
         let ds = scaled(d_scores, dy.item());
-        let [x, w, _] = inputs.map(|input| Box::new((input.clone(), false)));
+        let [x, w, _] = inputs.map(Tensor::clone);
         let db = ds.sum_over(&[0]);
         [
-            Contribution::Product { a: Box::new((ds.clone(), false)), b: w },
-            Contribution::Product { a: Box::new((ds, true)), b: x },
+            Contribution::Product { a: ds.clone(), b: w, transposed: [false, false] },
+            Contribution::Product { a: ds, b: x, transposed: [true, false] },
             db.into(),
         ]
     }
@@ -140,10 +140,8 @@ mod tests {
         let one = Tensor::scalar(1.0);
         let grads = |op: &LinearCrossEntropy, x: &Tensor<f64>| {
             let contributions = op.vjp([x, &w, &b], &one, &one);
-            let shapes = [x.shape(), w.shape(), b.shape()].into_iter();
-            let dense =
-                contributions.into_iter().zip(shapes).map(|(c, shape)| c.into_dense(shape, &one));
-            dense.collect::<Vec<_>>()
+            let pairs = contributions.into_iter().zip([x, &w, &b]);
+            pairs.map(|(c, input)| c.into_dense(input.dims(), &one)).collect::<Vec<_>>()
         };
         op.forward([&x(0), &w, &b]).expect("the shapes fit");
         let fresh = LinearCrossEntropy::new(CrossEntropy::new(&[0, 2]));

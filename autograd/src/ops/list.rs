@@ -116,51 +116,51 @@ macro_rules! with_every_op {
 
             Sum [1] {
                 /// The sum over these axes, which are gone in the result.
-                sum_over(axes: &[usize]) / try_sum_over = Sum { axes: axes.to_vec(), keep: false };
+                sum_over(axes: &[usize]) / try_sum_over = Sum { axes: axes.into(), keep: false };
                 /// The sum over these axes, each left with length 1.
-                sum_keep(axes: &[usize]) / try_sum_keep = Sum { axes: axes.to_vec(), keep: true };
+                sum_keep(axes: &[usize]) / try_sum_keep = Sum { axes: axes.into(), keep: true };
             }
             Mean [1] {
                 /// The mean over these axes, which are gone in the result.
-                mean_over(axes: &[usize]) / try_mean_over = Mean { axes: axes.to_vec(), keep: false };
+                mean_over(axes: &[usize]) / try_mean_over = Mean { axes: axes.into(), keep: false };
                 /// The mean over these axes, each left with length 1.
-                mean_keep(axes: &[usize]) / try_mean_keep = Mean { axes: axes.to_vec(), keep: true };
+                mean_keep(axes: &[usize]) / try_mean_keep = Mean { axes: axes.into(), keep: true };
             }
             Max [1] {
                 /// The largest element over these axes, which are gone in the result.
-                max_over(axes: &[usize]) / try_max_over = Max { axes: axes.to_vec(), keep: false };
+                max_over(axes: &[usize]) / try_max_over = Max { axes: axes.into(), keep: false };
                 /// The largest element over these axes, each left with length 1.
-                max_keep(axes: &[usize]) / try_max_keep = Max { axes: axes.to_vec(), keep: true };
+                max_keep(axes: &[usize]) / try_max_keep = Max { axes: axes.into(), keep: true };
             }
             Min [1] {
                 /// The smallest element over these axes, which are gone in the result.
-                min_over(axes: &[usize]) / try_min_over = Min { axes: axes.to_vec(), keep: false };
+                min_over(axes: &[usize]) / try_min_over = Min { axes: axes.into(), keep: false };
                 /// The smallest element over these axes, each left with length 1.
-                min_keep(axes: &[usize]) / try_min_keep = Min { axes: axes.to_vec(), keep: true };
+                min_keep(axes: &[usize]) / try_min_keep = Min { axes: axes.into(), keep: true };
             }
             Variance [1] {
                 /// The variance over these axes, which are gone in the result; correction 1 is the usual one.
                 var_over(axes: &[usize], correction: usize) / try_var_over =
-                    Variance { axes: axes.to_vec(), keep: false, correction };
+                    Variance { axes: axes.into(), keep: false, correction };
                 /// The variance over these axes, each left with length 1; correction 1 is the usual one.
                 var_keep(axes: &[usize], correction: usize) / try_var_keep =
-                    Variance { axes: axes.to_vec(), keep: true, correction };
+                    Variance { axes: axes.into(), keep: true, correction };
             }
             Norm [1] {
                 /// The Euclidean length over these axes, which are gone in the result.
                 norm_over(axes: &[usize]) / try_norm_over =
-                    Norm { axes: axes.to_vec(), keep: false };
+                    Norm { axes: axes.into(), keep: false };
                 /// The Euclidean length over these axes, each left with length 1.
                 norm_keep(axes: &[usize]) / try_norm_keep =
-                    Norm { axes: axes.to_vec(), keep: true };
+                    Norm { axes: axes.into(), keep: true };
             }
             LogSumExp [1] {
                 /// ln Σ e^x over these axes, which are gone in the result.
                 log_sum_exp_over(axes: &[usize]) / try_log_sum_exp_over =
-                    LogSumExp { axes: axes.to_vec(), keep: false };
+                    LogSumExp { axes: axes.into(), keep: false };
                 /// ln Σ e^x over these axes, each left with length 1.
                 log_sum_exp_keep(axes: &[usize]) / try_log_sum_exp_keep =
-                    LogSumExp { axes: axes.to_vec(), keep: true };
+                    LogSumExp { axes: axes.into(), keep: true };
             }
 
             // `matmul`, `concat` and `stack` take factors and lists; see `tape/var.rs`.
@@ -168,7 +168,7 @@ macro_rules! with_every_op {
             Concat [many] {}
             Reshape [1] {
                 /// The same numbers in another shape.
-                reshape(shape: &[usize]) / try_reshape = Reshape { shape: shape.to_vec() };
+                reshape(shape: &[usize]) / try_reshape = Reshape { shape: shape.into() };
             }
             Slice [1] {
                 /// Indices `start..end` of one axis.
@@ -211,11 +211,11 @@ macro_rules! with_every_op {
 
             Permute [1] {
                 /// The axes in another order: axis i of the result is axis `axes[i]`.
-                permute(axes: &[usize]) / try_permute = Permute { axes: axes.to_vec() };
+                permute(axes: &[usize]) / try_permute = Permute { axes: axes.into() };
             }
             Flip [1] {
                 /// The order along these axes turned around.
-                flip(axes: &[usize]) / try_flip = Flip { axes: axes.to_vec() };
+                flip(axes: &[usize]) / try_flip = Flip { axes: axes.into() };
             }
             Gather [1] {
                 /// The entries of an axis with these ids.

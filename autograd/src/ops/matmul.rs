@@ -49,9 +49,8 @@ impl<E: Element> Op<E, 2> for MatMul {
     fn vjp(&self, [a, b]: [&Tensor<E>; 2], _y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 2] {
         let (ta, tb) = (self.a_transposed, self.b_transposed);
         let product = |left: &Tensor<E>, t_left: bool, right: &Tensor<E>, t_right: bool| {
-            let [a, b] = [(left, t_left), (right, t_right)];
-            let [a, b] = [a, b].map(|(factor, t): (&Tensor<E>, _)| Box::new((factor.clone(), t)));
-            Contribution::Product { a, b }
+            let (a, b) = (left.clone(), right.clone());
+            Contribution::Product { a, b, transposed: [t_left, t_right] }
         };
         let da = match ta {
             false => product(dy, false, b, !tb), // dY · op(B)ᵀ

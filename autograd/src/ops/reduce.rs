@@ -4,6 +4,7 @@ use super::{Contribution, Describe, Op};
 use crate::draw::Draw;
 use crate::element::Element;
 use crate::error::Error;
+use crate::few::Few;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -18,7 +19,7 @@ use crate::tensor::Tensor;
 /// axis is 0.
 pub struct Sum {
     /// The axes to sum over, none twice.
-    pub axes: Vec<usize>,
+    pub axes: Few<usize>,
     /// Whether the axes stay, with length 1.
     pub keep: bool,
 }
@@ -54,7 +55,7 @@ impl<E: Element> Op<E, 1> for Sum {
 /// axis is NaN.
 pub struct Mean {
     /// The axes to take the mean over, none twice.
-    pub axes: Vec<usize>,
+    pub axes: Few<usize>,
     /// Whether the axes stay, with length 1.
     pub keep: bool,
 }
@@ -102,7 +103,7 @@ impl<E: Element> Op<E, 1> for Mean {
 /// Edges: a NaN is the result and gets the gradient, the first of several; ±∞ are ordinary numbers.
 pub struct Max {
     /// The axes to reduce, none twice.
-    pub axes: Vec<usize>,
+    pub axes: Few<usize>,
     /// Whether the axes stay, with length 1.
     pub keep: bool,
 }
@@ -155,7 +156,7 @@ impl<E: Element> Op<E, 1> for Max {
 /// Edges: a NaN is the result and gets the gradient, the first of several; ±∞ are ordinary numbers.
 pub struct Min {
     /// The axes to reduce, none twice.
-    pub axes: Vec<usize>,
+    pub axes: Few<usize>,
     /// Whether the axes stay, with length 1.
     pub keep: bool,
 }
@@ -208,7 +209,7 @@ impl<E: Element> Op<E, 1> for Min {
 /// Edges: NaN if n ≤ correction, or if an element is NaN or ±∞; the gradient too.
 pub struct Variance {
     /// The axes to take the variance over, none twice.
-    pub axes: Vec<usize>,
+    pub axes: Few<usize>,
     /// Whether the axes stay, with length 1.
     pub keep: bool,
     /// What is subtracted from n.
@@ -274,7 +275,7 @@ impl<E: Element> Op<E, 1> for Variance {
 /// Edges: ∞ if an element is ±∞, with a gradient of NaN there and 0 elsewhere; NaN stays NaN.
 pub struct Norm {
     /// The axes to take the length over, none twice.
-    pub axes: Vec<usize>,
+    pub axes: Few<usize>,
     /// Whether the axes stay, with length 1.
     pub keep: bool,
 }
@@ -329,7 +330,7 @@ impl<E: Element> Op<E, 1> for Norm {
 /// elsewhere; NaN stays NaN.
 pub struct LogSumExp {
     /// The axes to reduce, none twice.
-    pub axes: Vec<usize>,
+    pub axes: Few<usize>,
     /// Whether the axes stay, with length 1.
     pub keep: bool,
 }

@@ -10,7 +10,9 @@ use rand::Rng;
 use super::Tape;
 use crate::element::Element;
 use crate::error::{Error, expect};
+use crate::few::Few;
 use crate::ops::*;
+use crate::shape::Shape;
 use crate::tensor::{Mask, Matrix, Tensor, Transposed};
 
 /// A place on a tape: a `Copy` handle, so that `x * w + b` reads as the formula does.
@@ -53,8 +55,8 @@ impl<'t, E: Element> Var<'t, E> {
     }
 
     /// The length of each axis.
-    pub fn shape(&self) -> Vec<usize> {
-        self.tape.value(self.index).shape().to_vec()
+    pub fn shape(&self) -> Shape {
+        self.tape.value(self.index).shape_value()
     }
 
     /// The same value as a constant: no gradient goes back through it. This is where truncated
@@ -139,8 +141,8 @@ impl<'t, E: Element> Var<'t, E> {
         self.tape.try_apply(op, [self])
     }
 
-    fn all_axes(self) -> Vec<usize> {
-        (0..self.value().shape().len()).collect()
+    fn all_axes(self) -> Few<usize> {
+        (0..self.shape().len()).collect()
     }
 
     /// N equal parts along the last axis: the gates of a cell.

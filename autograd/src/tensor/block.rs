@@ -6,16 +6,19 @@ use crate::blocks::{Block, Blocks};
 use crate::element::Element;
 use crate::shape::Shape;
 
-/// A block that tensors share. The last one to go gives it up to be used again.
+/// A block that tensors share, or none. The last one to go gives it up to be used again.
 #[derive(Clone)]
 pub(super) struct Shared<E: Element>(Option<Arc<Block<E>>>);
 
 impl<E: Element> Shared<E> {
+    pub(super) const NONE: Self = Self(None);
+
     pub(super) fn new(shape: Shape, numbers: Vec<E>) -> Self {
         Self(Some(Arc::new(Block::of(numbers, shape))))
     }
 
     /// A block of this shape, whose numbers `fill` appends to an empty one with room for them.
+    #[inline]
     pub(super) fn build(shape: Shape, fill: impl FnOnce(&mut Vec<E>)) -> Self {
         let mut shared = take(shape.elements());
         let block = Arc::get_mut(&mut shared).expect("a block that was taken is nobody else's");
@@ -35,8 +38,17 @@ impl<E: Element> Shared<E> {
         Self(Some(shared))
     }
 
-    pub(super) fn block(&self) -> &Block<E> {
-        self.0.as_ref().expect("a block is given up only when it is dropped")
+    /// A block of this shape that is a part of another.
+    pub(super) fn part(start: usize, shape: Shape) -> Self {
+        let mut shared = take(0);
+        let block = Arc::get_mut(&mut shared).expect("a block that was taken is nobody else's");
+        (block.start, block.shape) = (start, shape);
+        Self(Some(shared))
+    }
+
+    #[inline]
+    pub(super) fn block(&self) -> Option<&Block<E>> {
+        self.0.as_deref()
     }
 
     /// The block to write to, if no other tensor shares it.
@@ -46,11 +58,10 @@ impl<E: Element> Shared<E> {
 }
 
 impl<E: Element> Drop for Shared<E> {
+    #[inline]
     fn drop(&mut self) {
-        if let Some(block) = self.0.take()
-            && block.is_unique()
-        {
-            give(block);
+        if let Some(block) = self.0.take() {
+            leave(block);
         }
     }
 }
@@ -63,9 +74,12 @@ fn take<E: Element>(length: usize) -> Arc<Block<E>> {
     kept.unwrap_or_else(|| Arc::new(Block::of(Vec::with_capacity(length), Shape::SCALAR)))
 }
 
-/// Gives up a block that nobody else holds.
-fn give<E: Element>(block: Arc<Block<E>>) {
-    if let Some(blocks) = E::blocks() {
+/// Gives up a block if nobody else holds it.
+#[inline(never)]
+fn leave<E: Element>(block: Arc<Block<E>>) {
+    if block.is_unique()
+        && let Some(blocks) = E::blocks()
+    {
         let _ = blocks.try_with(|blocks| blocks.borrow_mut().give(block));
     }
 }

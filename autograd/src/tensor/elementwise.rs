@@ -42,6 +42,7 @@ impl<E: Element> Tensor<E> {
     /// # Panics
     ///
     /// If the shapes do not broadcast.
+    #[inline]
     #[track_caller]
     pub fn zip<F: Element, G: Element>(
         &self,
@@ -52,6 +53,7 @@ impl<E: Element> Tensor<E> {
     }
 
     /// `f` of each pair of numbers, the shapes broadcast together; `op` is for the error's text.
+    #[inline]
     pub fn try_zip<F: Element, G: Element>(
         &self,
         op: &'static str,

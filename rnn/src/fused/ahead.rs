@@ -1,9 +1,10 @@
 //! Forward through a sequence.
 
+use std::iter;
 use std::ops::Range;
 
 use autograd::tensor::Packed;
-use autograd::{Element, Params, Tensor};
+use autograd::{Element, Few, Params, Tensor};
 
 use super::halves::{Forward, rows_of, units_of};
 use super::meet::together;
@@ -23,7 +24,7 @@ pub(super) struct Passed<E: Element> {
     /// What the steps keep for their way back, [T·B, K·H]; nothing if that was not asked for.
     pub(super) kept: Tensor<E>,
     /// h_t [T·B, H], and the tensors of the last state.
-    pub(super) outputs: Vec<Tensor<E>>,
+    pub(super) outputs: Few<Tensor<E>>,
 }
 
 /// What all pieces of a pass read.
@@ -186,7 +187,7 @@ pub(super) fn forward<C: Fused, E: Element>(
     let width = C::GATES * units;
     let mut kept = Tensor::unset(&[count, if keep { C::KEPT * units } else { 0 }]);
     let mut hs = Tensor::unset(&[count, units]);
-    let mut state = initial.leaves();
+    let mut state = initial.few_leaves();
     if count * units > 0 {
         let Weights { w_ih, w_hh, .. } = C::weights(params);
         let (kinds, bias) = (kept.shape()[1], bias::<C, E>(params));
@@ -194,7 +195,7 @@ pub(super) fn forward<C: Fused, E: Element>(
             let params = (&params.map(|_| ()), [w_ih, w_hh, &bias]);
             let written = [&mut kept, &mut hs].map(Tensor::data_mut);
             halved::<C, E>(params, rows, &mut state, way, middle, written);
-            return Passed { kept, outputs: [vec![hs], state].concat() };
+            return Passed { kept, outputs: iter::once(hs).chain(state).collect() };
         }
         let pass: Pass<'_, C, E> = Pass {
             params: &params.map(|_| ()),
@@ -230,8 +231,7 @@ pub(super) fn forward<C: Fused, E: Element>(
             }
         });
     }
-    let outputs = [vec![hs], state].concat();
-    Passed { kept, outputs }
+    Passed { kept, outputs: iter::once(hs).chain(state).collect() }
 }
 
 impl<C: Fused, E: Element> Pass<'_, C, E> {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use autograd::kernel::{self, Functions};
 use autograd::product::Factors;
 use autograd::tensor::Packed;
-use autograd::{Element, Tensor};
+use autograd::{Element, Few, Tensor};
 
 use super::ahead::Passed;
 use super::halves::{Backward, units_of};
@@ -22,7 +22,7 @@ pub(super) struct Swept<E: Element> {
     /// The sums of dA over all rows, and those of dB if it is not the same, [G·H] each.
     pub(super) sums: [Tensor<E>; 2],
     /// ∂L/∂(the tensors of the state before the sequence).
-    pub(super) d_state: Vec<Tensor<E>>,
+    pub(super) d_state: Few<Tensor<E>>,
 }
 
 /// What all pieces of a sweep read.
@@ -111,7 +111,7 @@ pub(super) fn sweep<C: Fused, E: Element>(
     let mut db = C::APART.then(|| Tensor::unset(&[count, width]));
     let mut sums =
         [width, if C::APART { width } else { 0 }].map(|n| Tensor::zeros(&[way.batch, n]));
-    let mut d_state = d_state.to_vec();
+    let mut d_state = Few::from(d_state);
     if let (Some(middle), true) = (way.middle, count * units > 0) {
         let db = db.as_mut().map(Tensor::data_mut).unwrap_or_default();
         let found = ([da.data_mut(), db], sums.each_mut().map(Tensor::data_mut));

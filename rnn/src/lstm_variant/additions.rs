@@ -81,7 +81,7 @@ impl<E: Element> LstmVariant<Tensor<E>> {
         let zero = Tensor::zeros(scale.shape()); // the shift, of which no derivative depends
         let [dy, dw, _] = op.vjp([y, scale, &zero], y, d_normed);
         dw.add_to(d_scale, d_normed);
-        dy.into_dense(y.shape(), d_normed)
+        dy.into_dense(&y.shape_value(), d_normed)
     }
 
     /// The clamp to ±clip, if there is one.
@@ -99,6 +99,6 @@ impl<E: Element> LstmVariant<Tensor<E>> {
     pub(super) fn clip_backward(&self, k: &Tensor<E>, dc: Tensor<E>) -> Tensor<E> {
         let Some(op) = self.clamp() else { return dc };
         let [dk] = op.vjp([k], k, &dc);
-        dk.into_dense(k.shape(), &dc)
+        dk.into_dense(&k.shape_value(), &dc)
     }
 }

@@ -164,7 +164,7 @@ impl<'t, C: Cell, E: Element> Captioner<C, Var<'t, E>> {
             }
             ImageAs::Input => {
                 let x = Seq::time_major(Var::stack(&[y]));
-                self.rnn.on_tape(&x, Some(&states), None).last
+                self.rnn.on_tape(&x, Some(&states), None).last.into_vec()
             }
         }
     }

@@ -4,7 +4,7 @@
 //! dL/d outputs → d of each direction → bptt → dxs, summed over the directions = dL/d outputs of the layer below
 //! ```
 
-use autograd::{Element, Params, Tensor};
+use autograd::{Element, Few, Params, Tensor};
 
 use super::{Directions, Output, Stack, StackError, back_in_order, expect, in_order_of};
 use crate::cell::{Cell, StateOf};
@@ -74,7 +74,7 @@ impl<C: Cell, E: Element> Stack<C, Tensor<E>> {
         let arrangement = xs.arrangement();
         let between = noise.iter().flat_map(|noise| &noise.between);
         let between = between.map(|factors| arrangement.arrange(factors)).collect();
-        Ok(StackTrace { runs, outputs, last, between })
+        Ok(StackTrace { runs, outputs, last: last.into_vec(), between })
     }
 
     /// Backpropagation through time and through the layers, by hand.
@@ -131,7 +131,7 @@ impl<C: Cell, E: Element> Stack<C, Tensor<E>> {
         }
         let arrangement = trace.runs[0].xs.arrangement();
         let mut bptt = StackBptt {
-            grads: Stack { cells: Vec::with_capacity(found.len()), options: self.options.clone() },
+            grads: Stack { cells: Few::with_capacity(found.len()), options: self.options.clone() },
             d_xs: arrangement.placed(d_rows),
             d_initial: Vec::with_capacity(found.len()),
             delta_norms: Vec::with_capacity(found.len()),

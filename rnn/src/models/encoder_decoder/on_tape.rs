@@ -145,7 +145,7 @@ impl<'t, C: Cell, E: Element> EncoderDecoder<C, Var<'t, E>> {
         let run = |x: Var<'t, E>| {
             let xs = Seq::time_major(x.reshape(&[&[1], &x.shape()[..]].concat()));
             let out = self.decoder.on_tape(&xs, Some(states), None);
-            (*out.outputs.rows(), out.last)
+            (*out.outputs.rows(), out.last.into_vec())
         };
         let (Some(attention), Some(memory)) = (&self.attention, memory) else {
             let (h, states) = run(y);
