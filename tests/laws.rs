@@ -262,3 +262,34 @@ fn a_lazy_contribution_is_computed_only_where_a_gradient_is_needed() {
     assert_eq!(tape.backward(twice).of(w).data(), [2.0]);
     assert_eq!(COMPUTED.load(Ordering::Relaxed), 3);
 }
+
+/// One of two computations whose ops hold different things, in another order.
+fn computed(tape: &Tape<f64>, sums_first: bool) -> Tensor<f64> {
+    let x = tape.leaf(Tensor::from([[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]]));
+    let y = match sums_first {
+        true => x.sum_keep(&[1]).clamp(-1.0, 2.0).powf(3.0).reshape(&[2]),
+        false => x.powf(2.0).slice(1, 1, 3).reshape(&[4]).mean_keep(&[0]),
+    };
+    tape.backward(y.sum()).of(x)
+}
+
+#[test]
+fn a_tape_that_is_reset_computes_what_a_new_one_does_whatever_was_on_it() {
+    let [first, second] = [true, false].map(|way| computed(&Tape::new(), way));
+    let mut tape = Tape::new();
+    for sums_first in [true, false, false, true, true, false] {
+        tape.reset();
+        let expected = if sums_first { &first } else { &second };
+        assert_eq!(&computed(&tape, sums_first), expected);
+    }
+}
+
+#[test]
+fn a_factor_that_was_repeated_gets_the_sums_of_all_its_products() {
+    let tape = Tape::new();
+    let row = tape.leaf(Tensor::from([2.0, 3.0]));
+    let x = tape.leaf(Tensor::from([[1.0, 10.0], [5.0, 50.0]]));
+    let grads = tape.backward((x * row).sum() + (row * x).sum() + (row * row).sum());
+    assert_eq!(grads.of(row).data(), [16.0, 126.0]); // twice the sum of a column, and 2 row
+    assert_eq!(grads.of(x), Tensor::from([[4.0, 6.0], [4.0, 6.0]]));
+}
