@@ -147,6 +147,19 @@ pub(super) fn curvature_equals_complex_step_by_hand<C: Drawn>(seed: u64, sizes: 
     assert_close(&what, &curve, &by_hand, 1e-12);
 }
 
+/// Peepholes can drive a gate so far that it is 1 to the last places and its slope is a small number. These cases have such
+/// gates for many steps.
+#[test]
+fn curvature_keeps_its_digits_where_gates_saturate() {
+    for (seed, sizes) in [
+        (7117676123643506963, [48, 2, 2, 1]),
+        (2780846273829769696, [32, 3, 2, 1]),
+        (14287092859925555902, [49, 3, 3, 1]),
+    ] {
+        curvature_equals_complex_step_by_hand::<LstmVariant>(seed, sizes);
+    }
+}
+
 macro_rules! for_each_cell {
     ($($cell:ident $module:ident;)*) => { $(mod $module {
         use super::*;

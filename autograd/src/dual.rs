@@ -130,8 +130,10 @@ impl<E: Element> Element for Dual<E> {
         self.chain(self.value.powf(p), slope)
     }
     fn tanh(self) -> Self {
-        let y = self.value.tanh();
-        self.chain(y, E::ONE - y * y)
+        let (y, twice) = (self.value.tanh(), self.value + self.value);
+        // 1 − tanh² v = 4 σ(2v) σ(−2v), without cancellation.
+        let slope = E::from_f64(4.0) * twice.sigmoid() * (-twice).sigmoid();
+        self.chain(y, slope)
     }
     fn sin(self) -> Self {
         self.chain(self.value.sin(), self.value.cos())
@@ -145,7 +147,8 @@ impl<E: Element> Element for Dual<E> {
     }
     fn sigmoid(self) -> Self {
         let y = self.value.sigmoid();
-        self.chain(y, y * (E::ONE - y))
+        // 1 − σ(v) = σ(−v), without cancellation.
+        self.chain(y, y * (-self.value).sigmoid())
     }
 
     /// (A + A′ε)(B + B′ε) = AB + (A′B + AB′)ε: three products of the components.
@@ -161,6 +164,27 @@ impl<E: Element> Element for Dual<E> {
         for (c, (value, derivative)) in c.iter_mut().zip(value.into_iter().zip(derivative)) {
             let product = Self { value, derivative };
             *c = if accumulate { *c + product } else { product };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where tanh and σ are 1 to the last place, their slopes are small numbers with all their digits.
+    #[test]
+    fn slopes_keep_their_digits_where_a_function_saturates() {
+        for x in [-30.0, -17.5, -3.0, 0.0, 0.25, 5.0, 18.0, 30.0_f64] {
+            let e = (-2.0 * x.abs()).exp();
+            let slope = Dual::new(x, 1.0).tanh().derivative;
+            let exact = 4.0 * e / ((1.0 + e) * (1.0 + e));
+            assert!((slope - exact).abs() <= 1e-14 * exact, "tanh at {x}: {slope:e} for {exact:e}");
+
+            let e = (-x.abs()).exp();
+            let slope = Dual::new(x, 1.0).sigmoid().derivative;
+            let exact = e / ((1.0 + e) * (1.0 + e));
+            assert!((slope - exact).abs() <= 1e-14 * exact, "σ at {x}: {slope:e} for {exact:e}");
         }
     }
 }
