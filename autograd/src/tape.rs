@@ -345,7 +345,7 @@ pub struct Gradients<E: Element> {
     waiting: Waiting<E>,
 }
 
-/// The last to go leaves the memory of its list to the next.
+/// The longest list that has gone waits for the next gradients.
 impl<E: Element> Drop for Gradients<E> {
     fn drop(&mut self) {
         self.grads.clear();
