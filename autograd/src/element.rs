@@ -13,9 +13,10 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
 use crate::blocks::{Blocks, PerThread};
+use crate::few::Few;
 use crate::kernel::packing::Pack;
 use crate::kernel::{self, Functions, Sweep, elementary, panels, sweep};
-use crate::product::{self, Factors};
+use crate::product::{self, Factors, WeightGradient};
 use crate::threads::{MANY, for_each_piece};
 use erf::{TERMS_F32, TERMS_F64, erf};
 
@@ -123,6 +124,42 @@ pub trait Element:
     /// C = op(A) · op(B), added to what `c` holds if `accumulate`. See [`Factors`] for the layout.
     fn matmul_into(factors: Factors, a: &[Self], b: &[Self], c: &mut [Self], accumulate: bool);
 
+    /// The gradients of weights W_j and of a bias b in y = Σ_j x_j W_jᵀ + b, from d = ∂L/∂y of some rows, [N, m]:
+    ///
+    /// ```text
+    /// dW_j = dᵀ X_j            d_bias += Σ d over the rows, unless it is empty
+    /// ```
+    ///
+    /// X_j may have fewer rows than d: see [`WeightGradient`].
+    ///
+    /// ```
+    /// use autograd::{Element, Few};
+    /// use autograd::product::WeightGradient;
+    ///
+    /// let d = [1.0, 2.0, 3.0, 4.0]; // two rows of two
+    /// let (mut dw, mut d_bias) = ([0.0; 2], [0.0; 2]);
+    /// let of_w = WeightGradient { x: &[10.0, 100.0], from: 0, dw: &mut dw }; // two rows of one
+    /// f64::weight_gradients(&d, 2, Few::from_iter([of_w]), &mut d_bias);
+    /// assert_eq!((dw, d_bias), ([310.0, 420.0], [4.0, 6.0]));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If a length does not fit.
+    fn weight_gradients(
+        d: &[Self],
+        m: usize,
+        of: Few<WeightGradient<'_, Self>>,
+        d_bias: &mut [Self],
+    ) {
+        of.into_iter().for_each(|of| of.alone(d, m, Self::matmul_into));
+        if !d_bias.is_empty() {
+            for d in d.chunks_exact(m) {
+                d_bias.iter_mut().zip(d).for_each(|(sum, &d)| *sum += d);
+            }
+        }
+    }
+
     /// How many columns of a matrix with n columns stand side by side in a panel of
     /// [`Packed`](crate::tensor::Packed): all of them, where the type has no product of its own for panels.
     fn panel(n: usize) -> usize {
@@ -162,7 +199,7 @@ impl<E: Element> Functions<E> for Plain {
 }
 
 macro_rules! real {
-    ($type:ident, $module:ident, $gemm:path, $panel:path, $erf_terms:expr) => {
+    ($type:ident, $module:ident, $gemm:path, $gradients:path, $panel:path, $erf_terms:expr) => {
         impl Element for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -250,6 +287,15 @@ macro_rules! real {
                 $gemm(factors, a, b, c, accumulate);
             }
 
+            fn weight_gradients(
+                d: &[Self],
+                m: usize,
+                of: Few<WeightGradient<'_, Self>>,
+                d_bias: &mut [Self],
+            ) {
+                $gradients(d, m, of, d_bias);
+            }
+
             fn panel(_n: usize) -> usize {
                 $panel
             }
@@ -287,5 +333,5 @@ macro_rules! real {
     };
 }
 
-real!(f32, single, product::f32_product, panels::F32, TERMS_F32);
-real!(f64, double, product::f64_product, panels::F64, TERMS_F64);
+real!(f32, single, product::f32_product, product::f32_gradients, panels::F32, TERMS_F32);
+real!(f64, double, product::f64_product, product::f64_gradients, panels::F64, TERMS_F64);

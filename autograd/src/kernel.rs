@@ -20,6 +20,7 @@
 pub(crate) mod elementary;
 pub(crate) mod panels;
 pub(crate) mod packing;
+pub(crate) mod columns;
 pub(crate) mod direct;
 pub(crate) mod row;
 mod transpose;

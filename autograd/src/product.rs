@@ -5,18 +5,7 @@
 //! one column times a row         plain loops
 //! little work, B near            both as they are stored, by `kernel/direct.rs`
 //! small, or few columns of B     the `matrixmultiply` crate
-//! others                         B in panels, by the kernel of `kernel/panels.rs`
-//!
-//! In panels K is cut into blocks of 256, the rows of C into blocks of at most 288:
-//!
-//! B      every block of K in panels of its own, all of B before the first product
-//! A      read where it lies; stored transposed, a block [256, 288] of it is copied first
-//! C      the sums of one block of K after the other
-//! ```
-//!
-//! A block of A and a panel of B lie in the second cache (352 KiB of `f32`), and B comes from the third once for each
-//! block of rows. Which numbers are added in which order depends on K alone there: a row of C has the same bytes whatever
-//! the number of rows. The rows of a large product are shared out among threads, if the feature `threads` is on.
+//! others                         B in panels, `product/in_panels.rs`
 //!
 //! matrixmultiply takes raw pointers: the lengths that make them valid are asserted here, at the one call.
 //! Products of [`Dual`](crate::Dual) and [`Complex`](crate::Complex) numbers split into products of their components.
@@ -25,34 +14,22 @@
     reason = "matrixmultiply's interface is raw pointers; lengths are asserted beside each call"
 )]
 
-use std::cell::RefCell;
-use std::iter::Sum;
-use std::mem::size_of;
-use std::ops::{Add, AddAssign, Mul};
-use std::thread::LocalKey;
+mod in_panels;
 
+use std::iter::Sum;
+use std::ops::{Add, AddAssign, Mul};
+
+use crate::few::Few;
+use crate::kernel;
 use crate::kernel::direct::Direct;
-use crate::kernel::packing::Pack;
-use crate::kernel::panels::{F32, F64, Product, Real};
 use crate::kernel::row::{RowsSummed, SumsOfRows};
-use crate::kernel::{self, Kernel};
-use crate::threads::{MANY, PIECE, for_each_piece};
+use crate::threads::PIECE;
+use in_panels::{Left, Right};
 
 /// Up to how many floating-point operations a product is left to matrixmultiply: those of 16 × 16 matrices, twice.
 const SMALL: usize = 4 * 16 * 16 * 16;
 /// Up to how many numbers B is multiplied as it is stored.
 const MOST_DIRECT: usize = 1 << 16;
-/// How much of K is summed at a time.
-const DEPTH: usize = 256;
-/// The rows of C in a block, and the fewest in a piece for a thread.
-const ROWS: usize = 288;
-const FEWEST_ROWS: usize = 48;
-/// Into how many pieces the rows are cut at most: each reads all of B.
-const MOST_PIECES: usize = 16;
-/// How many numbers of B lie in panels at a time, unless one block of K has more.
-const MOST_PACKED: usize = 1 << 22;
-/// The bytes of a line of the processor's cache, at whose start the panels begin.
-const LINE: usize = 64;
 
 /// The sizes of a product and how its factors lie in memory.
 ///
@@ -92,13 +69,6 @@ impl Factors {
         self.m.saturating_mul(self.k).saturating_mul(self.n).saturating_mul(2)
     }
 
-    /// How many rows of the result are computed in one piece: pieces of about equal size.
-    fn rows_of_a_piece(&self) -> usize {
-        let worth = self.work().saturating_add(PIECE / 2) / PIECE;
-        let pieces = worth.min(MOST_PIECES).min(self.m / FEWEST_ROWS).max(1);
-        self.m.div_ceil(pieces).next_multiple_of(4)
-    }
-
     /// Whether matrixmultiply, with its smaller tiles and no dispatch, is faster than panels.
     fn is_small(&self) -> bool {
         let narrow = self.a_transposed && self.n <= 32 && self.work() < PIECE;
@@ -109,6 +79,12 @@ impl Factors {
     fn is_direct(&self) -> bool {
         let columns = self.n >= Direct::<f32>::FEWEST && !self.b_transposed;
         columns && self.k * self.n <= MOST_DIRECT && (SMALL..PIECE).contains(&self.work())
+    }
+
+    /// Whether B is put in panels.
+    fn is_large(&self) -> bool {
+        let Self { m, k, n, .. } = *self;
+        m > 1 && k > 1 && n > 0 && !self.is_direct() && !self.is_small()
     }
 
     fn assert_lengths(&self, a: usize, b: usize, c: usize) {
@@ -130,7 +106,7 @@ impl Number for f32 {}
 impl Number for f64 {}
 
 macro_rules! real_product {
-    ($name:ident, $type:ty, $panel:expr, $gemm:path) => {
+    ($name:ident, $gradients:ident, $type:ty, $in_panels:path, $gemm:path) => {
         /// C = op(A) · op(B), or C + op(A) · op(B) if `accumulate`.
         pub(crate) fn $name(
             factors: Factors,
@@ -161,19 +137,10 @@ macro_rules! real_product {
                 return kernel::run(Direct { sizes, a, a_transposed, b, c, accumulate });
             }
             if !factors.is_small() {
-                thread_local! {
-                    static PANELS: Buffer<$type> = const { RefCell::new(Vec::new()) };
-                    static COLUMNS_OF_A: Buffer<$type> = const { RefCell::new(Vec::new()) };
-                }
-                return in_panels::<_, $panel>(
-                    factors,
-                    a,
-                    b,
-                    c,
-                    accumulate,
-                    &PANELS,
-                    &COLUMNS_OF_A,
-                );
+                let Factors { a_transposed, b_transposed, .. } = factors;
+                let left = Left { a, m, k, transposed: a_transposed };
+                let right = Right { b, from: 0, k, n, transposed: b_transposed, accumulate };
+                return $in_panels(left, &[right], Few::from_iter([c]), &mut []);
             }
             let (row_a, column_a) = factors.a_strides();
             let (row_b, column_b) = factors.b_strides();
@@ -199,100 +166,65 @@ macro_rules! real_product {
                 );
             }
         }
+
+        /// The gradients of weights and a bias; where the products are large, all of them at once.
+        pub(crate) fn $gradients(
+            d: &[$type],
+            m: usize,
+            of: Few<WeightGradient<'_, $type>>,
+            d_bias: &mut [$type],
+        ) {
+            let k = d.len().checked_div(m).unwrap_or(0);
+            let left = Left { a: d, m, k, transposed: true };
+            if !of.iter().all(|of| of.factors(k, m).is_large()) {
+                of.into_iter().for_each(|of| of.alone(d, m, $name));
+                return $in_panels(left, &[], Few::new(), d_bias);
+            }
+            let (rights, cs): (Few<_>, Few<_>) = of
+                .into_iter()
+                .map(|of| {
+                    let Factors { k, n, .. } = of.factors(k, m);
+                    let (b, from, transposed) = (of.x, of.from, false);
+                    (Right { b, from, k, n, transposed, accumulate: false }, of.dw)
+                })
+                .unzip();
+            $in_panels(left, &rights, cs, d_bias);
+        }
     };
 }
 
-/// Room that a thread keeps from one product to the next.
-type Buffer<E> = RefCell<Vec<E>>;
-
-/// Calls `f` with `length` numbers that begin at a line of the cache and hold anything. The room is taken out of the
-/// buffer meanwhile: a thread that waits for another may begin a product inside of this one.
-fn with_room<E: Real, R>(
-    buffer: &'static LocalKey<Buffer<E>>,
-    length: usize,
-    f: impl FnOnce(&mut [E]) -> R,
-) -> R {
-    let spare = LINE / size_of::<E>();
-    let mut numbers = buffer.take();
-    if numbers.len() < length + spare {
-        numbers.resize(length + spare, E::default());
-    }
-    let start = numbers.as_ptr().align_offset(LINE).min(spare);
-    let result = f(&mut numbers[start..][..length]);
-    buffer.set(numbers);
-    result
+/// Rows that were multiplied with weights, y = x Wᵀ, and where the gradient of the weights goes: see
+/// [`Element::weight_gradients`](crate::Element::weight_gradients).
+#[derive(Debug)]
+pub struct WeightGradient<'a, E> {
+    /// X [k, n].
+    pub x: &'a [E],
+    /// Beside which row of d its first one is.
+    pub from: usize,
+    /// dW [m, n].
+    pub dw: &'a mut [E],
 }
 
-/// C = op(A) · op(B), or C + op(A) · op(B) if `accumulate`, with B in panels of P columns.
-fn in_panels<E: Real + Send + Sync, const P: usize>(
-    factors: Factors,
-    a: &[E],
-    b: &[E],
-    c: &mut [E],
-    accumulate: bool,
-    panels: &'static LocalKey<Buffer<E>>,
-    columns_of_a: &'static LocalKey<Buffer<E>>,
-) where
-    for<'a> Product<'a, E>: Kernel,
-{
-    let Factors { m, k, n, a_transposed, b_transposed } = factors;
-    let width = n.next_multiple_of(P);
-    let most = (MOST_PACKED / width / DEPTH).max(1) * DEPTH;
-    let rows = factors.rows_of_a_piece();
-    for from in (0..k).step_by(most) {
-        let pack = |block: usize, panels: &mut [E]| {
-            let (l, depth) = (from + block * DEPTH, panels.len() / width);
-            let (w, stride) = if b_transposed { (&b[l..], k) } else { (&b[l * n..], n) };
-            kernel::run(Pack::<_, P> {
-                w,
-                stride,
-                sizes: [depth, n],
-                transposed: b_transposed,
-                panels,
-            });
-        };
-        let multiply = |row: usize, block: usize, panels: &[E], c: &mut [E]| {
-            let (l, depth, m_block) = (from + block * DEPTH, panels.len() / width, c.len() / n);
-            let sizes = [m_block, depth, n];
-            let accumulate = accumulate || l > 0;
-            let by_columns = a_transposed;
-            if !a_transposed {
-                let (a, stride) = (&a[row * k + l..], k);
-                return kernel::run(Product {
-                    sizes,
-                    a,
-                    stride,
-                    by_columns,
-                    panels,
-                    c,
-                    accumulate,
-                });
-            }
-            with_room(columns_of_a, depth * m_block, |columns| {
-                // Side by side: a column of A stored [k, m] is far from the next one.
-                let all = a[l * m + row..].chunks(m);
-                for (column, from) in columns.chunks_exact_mut(m_block).zip(all) {
-                    column.copy_from_slice(&from[..m_block]);
-                }
-                let (a, stride) = (&*columns, m_block);
-                kernel::run(Product { sizes, a, stride, by_columns, panels, c, accumulate });
-            });
-        };
-        with_room(panels, most.min(k - from) * width, |panels| {
-            let blocks = MANY.div_ceil(DEPTH * width);
-            for_each_piece(panels, blocks * DEPTH * width, |piece, panels| {
-                for (number, panels) in panels.chunks_mut(DEPTH * width).enumerate() {
-                    pack(piece * blocks + number, panels);
-                }
-            });
-            for_each_piece(c, rows * n, |piece, c| {
-                for (number, c) in c.chunks_mut(ROWS * n).enumerate() {
-                    for (block, panels) in panels.chunks(DEPTH * width).enumerate() {
-                        multiply(piece * rows + number * ROWS, block, panels, c);
-                    }
-                }
-            });
-        });
+impl<E> WeightGradient<'_, E> {
+    /// Those of dᵀ X for the rows of d beside X, of the `rows` that d [rows, m] has.
+    fn factors(&self, rows: usize, m: usize) -> Factors {
+        let n = self.dw.len().checked_div(m).unwrap_or(0);
+        let k = self.x.len().checked_div(n).unwrap_or(0);
+        let factors = Factors { m, k, n, a_transposed: true, b_transposed: false };
+        factors.assert_lengths(k * m, self.x.len(), self.dw.len());
+        assert!(self.from + k <= rows, "{k} rows from {} on, and d has {rows}", self.from);
+        factors
+    }
+
+    /// dW = dᵀ X, by this product.
+    pub(crate) fn alone(
+        self,
+        d: &[E],
+        m: usize,
+        multiply: impl FnOnce(Factors, &[E], &[E], &mut [E], bool),
+    ) {
+        let factors = self.factors(d.len().checked_div(m).unwrap_or(0), m);
+        multiply(factors, &d[self.from * m..][..factors.k * m], self.x, self.dw, false);
     }
 }
 
@@ -306,12 +238,15 @@ fn add_outer<E: Number>(a: &[E], b: &[E], c: &mut [E]) {
     }
 }
 
-real_product!(f32_product, f32, F32, matrixmultiply::sgemm);
-real_product!(f64_product, f64, F64, matrixmultiply::dgemm);
+real_product!(f32_product, f32_gradients, f32, in_panels::singles, matrixmultiply::sgemm);
+real_product!(f64_product, f64_gradients, f64, in_panels::doubles, matrixmultiply::dgemm);
 
 #[cfg(test)]
 mod tests {
+    use super::in_panels::rows_of_a_piece;
     use super::*;
+    use crate::Element;
+    use crate::kernel::columns::DEPTH;
 
     /// The definition, three loops.
     fn naive(f: Factors, a: &[f64], b: &[f64]) -> Vec<f64> {
@@ -349,7 +284,7 @@ mod tests {
                     Factors { m, k, n, a_transposed: flags & 1 > 0, b_transposed: flags & 2 > 0 };
                 let a: Vec<f64> = (0..m * k).map(|i| (i as f64).sin()).collect();
                 let b: Vec<f64> = (0..k * n).map(|i| (i as f64).cos()).collect();
-                assert_eq!(factors.rows_of_a_piece() < m, m == 700);
+                assert_eq!(rows_of_a_piece(m, factors.work()) < m, m == 700);
                 assert_eq!(factors.is_small(), m * k * n < 4096, "{factors:?}");
                 // Each of the k terms is at most 1.
                 let allowed = 1e-15 * k.max(100) as f64;
@@ -363,6 +298,43 @@ mod tests {
                 for (got, want) in c.iter().zip(&expected) {
                     assert!((got - 2.0 * want).abs() <= 2.0 * allowed, "{factors:?}, accumulated");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn weight_gradients_equal_three_loops() {
+        // Rows and columns of d, and of each X the columns, the row of d beside its first one, and its rows.
+        let cases: [(usize, usize, &[[usize; 3]]); 7] = [
+            (700, 100, &[[128, 0, 700], [40, 20, 680]]),
+            (700, 129, &[[200, 300, 400], [130, 0, 510]]), // not all have rows in every block of K
+            (700, 100, &[[128, 0, 700], [4, 0, 700]]),     // one of them is small
+            (5, 7, &[[3, 0, 5], [4, 1, 4]]),
+            (3, 4, &[[2, 3, 0]]),
+            (600, 83, &[]),
+            (0, 4, &[[2, 0, 0]]),
+        ];
+        for (rows, m, of) in cases {
+            let d: Vec<f64> = (0..rows * m).map(|i| (i as f64).sin()).collect();
+            let xs: Vec<Vec<f64>> =
+                of.iter().map(|[n, _, k]| (0..k * n).map(|i| (i as f64).cos()).collect()).collect();
+            let mut dws: Vec<_> = of.iter().map(|[n, ..]| vec![f64::NAN; m * n]).collect();
+            let mut d_bias = vec![1.0; m];
+            let gradients = of.iter().zip(&xs).zip(&mut dws);
+            let gradients =
+                gradients.map(|((&[_, from, _], x), dw)| WeightGradient { x, from, dw }).collect();
+            f64::weight_gradients(&d, m, gradients, &mut d_bias);
+
+            let allowed = 1e-15 * rows.max(100) as f64;
+            for ((&[n, from, k], x), dw) in of.iter().zip(&xs).zip(&dws) {
+                let factors = Factors { m, k, n, a_transposed: true, b_transposed: false };
+                for (got, want) in dw.iter().zip(naive(factors, &d[from * m..], x)) {
+                    assert!((got - want).abs() <= allowed, "{rows}, {factors:?}: {got}, {want}");
+                }
+            }
+            for (j, got) in d_bias.iter().enumerate() {
+                let want: f64 = 1.0 + (0..rows).map(|i| d[i * m + j]).sum::<f64>();
+                assert!((got - want).abs() <= allowed, "sums of [{rows}, {m}]: {got} for {want}");
             }
         }
     }

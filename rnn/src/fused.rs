@@ -5,9 +5,9 @@
 //!            gates and state from A_t and B_t               one sweep of the cell's own
 //!
 //! backward   dA_t and dB_t from ∂ℓ_t/∂h_t + dh              one sweep of the cell's own
-//!            db += dA_t                                     while they are in the cache
 //!            dh = dB_t W_hh, and what goes past it          W_hh packed once, for one row as it is stored
-//!            dW_ih = dAᵀ X,  dW_hh = dBᵀ H_prev,  dX = dA W_ih                  for all t, one product each
+//!            dW_ih = dAᵀ X,  dW_hh = dBᵀ H_prev,  db = Σ dA        for all t at once
+//!            dX = dA W_ih                                   for all t, one product
 //! ```
 //!
 //! Where x_t are rows of a table of V, W_ih is multiplied with the table and each step looks its rows up; the way back adds
@@ -32,6 +32,7 @@ use autograd::ops::{Contribution, Describe, OpMany};
 use autograd::{Element, Error, Few, Params, Tensor, Var};
 
 use ahead::Passed;
+use back::Swept;
 pub(crate) use lanes::{each_unit, parts, parts_mut};
 pub(crate) use stepping::FusedSteps;
 use steps::Way;
@@ -201,49 +202,63 @@ impl<C: Fused, E: Element> OpMany<E> for Sequence<C, E> {
 
         let way = self.way;
         let swept = back::sweep::<C, E>(&self.params, w_hh, &h_0, way, &self.passed, d_outputs);
-        let (da, db) = (swept.da.clone(), swept.db.unwrap_or(swept.da));
-        let hs = &self.passed.outputs[0];
-        let units = w_hh.shape()[1];
+        let Swept { da, db, d_state } = swept;
+        let width = w_hh.shape()[0];
         // The parameters are the first inputs, and the weights the first of them.
-        let [of_w_ih, of_w_hh] = [needs[0], needs[1]];
-        let mut dw_hh = of_w_hh.then(|| Tensor::unset(w_hh.shape()));
-        let mut recurrent = || {
-            if let Some(dw_hh) = &mut dw_hh {
-                back::recurrent_gradient(&db, hs, &h_0, way, dw_hh);
+        let [mut dw_ih, mut dw_hh] = [(needs[0], w_ih), (needs[1], w_hh)]
+            .map(|(needed, w)| needed.then(|| Tensor::unset(w.shape())));
+        let biased = [b_ih, b_hh].map(|b| b.is_some());
+        let [mut sum_a, mut sum_b] = match C::APART {
+            true => biased,
+            false => [biased[0] || biased[1], false],
+        }
+        .map(|wanted| Tensor::zeros(&[if wanted { width } else { 0 }]));
+        let (mut of_a, mut of_b) = (Few::new(), Few::new());
+        if let (Inputs::Rows(x), Some(dw)) = (&xs, &mut dw_ih) {
+            of_a.push(back::of_rows(x, dw));
+        }
+        if let Some(dw) = &mut dw_hh {
+            of_b.push(back::of_states(&self.passed.outputs[0], way, dw));
+        }
+        match &db {
+            None => {
+                of_a.extend(of_b);
+                E::weight_gradients(da.data(), width, of_a, sum_a.data_mut());
             }
-        };
-        let (dw_ih, dx) = match xs {
+            Some(db) => {
+                E::weight_gradients(da.data(), width, of_a, sum_a.data_mut());
+                E::weight_gradients(db.data(), width, of_b, sum_b.data_mut());
+            }
+        }
+        if let Some(dw_hh) = &mut dw_hh {
+            back::add_first(db.as_ref().unwrap_or(&da), &h_0, way, dw_hh);
+        }
+        let d = match xs {
             Inputs::OneHot { ids } => {
-                recurrent();
-                (of_w_ih.then(|| back::column_gradient(&da, &ids, w_ih.shape()[1])), None)
+                dw_ih = needs[0].then(|| back::column_gradient(&da, &ids, w_ih.shape()[1]));
+                None
             }
-            Inputs::Rows(x) | Inputs::Table { table: x, .. } => {
-                let d = match &self.xs {
-                    Inputs::Table { ids, .. } => {
-                        let mut d = Tensor::zeros(&[x.shape()[0], da.shape()[1]]);
-                        d.add_rows(ids, &da);
-                        d
-                    }
-                    _ => da,
-                };
-                let mut dw_ih = of_w_ih.then(|| Tensor::unset(w_ih.shape()));
-                let of_inputs = || {
-                    if let Some(dw_ih) = &mut dw_ih {
-                        back::weight_gradient(&d, &x, dw_ih);
-                    }
-                };
-                Way::both(2 * db.data().len() * units, of_inputs, recurrent);
-                let (b, transposed) = (w_ih.clone(), [false, false]);
-                (dw_ih, Some(Contribution::Product { a: d, b, transposed }))
+            Inputs::Table { table, ids } => {
+                let mut d = Tensor::zeros(&[table.shape()[0], width]);
+                d.add_rows(&ids, &da);
+                if let Some(dw) = &mut dw_ih {
+                    let of = Few::from_iter([back::of_rows(&table, dw)]);
+                    E::weight_gradients(d.data(), width, of, &mut []);
+                }
+                Some(d)
             }
+            Inputs::Rows(_) => Some(da),
         };
-        let [sum_a, sum_b] = swept.sums;
+        let dx = d.map(|a| {
+            let (b, transposed) = (w_ih.clone(), [false, false]);
+            Contribution::Product { a, b, transposed }
+        });
         let d_bias_hh = b_hh.map(|_| if C::APART { sum_b } else { sum_a.clone() });
         let d_bias = b_ih.map(|_| sum_a);
         let of_weights =
             [dw_ih, dw_hh].map(|dw| dw.map_or(Contribution::Nothing, Contribution::from));
         let of_biases = [d_bias, d_bias_hh].into_iter().flatten().map(Contribution::from);
-        let of_state = swept.d_state.into_iter().map(Contribution::from);
+        let of_state = d_state.into_iter().map(Contribution::from);
         of_weights.into_iter().chain(of_biases).chain(dx).chain(of_state).collect()
     }
 }

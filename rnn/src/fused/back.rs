@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use autograd::kernel::{self, Functions};
-use autograd::product::Factors;
+use autograd::product::{Factors, WeightGradient};
 use autograd::tensor::Packed;
 use autograd::{Element, Few, Tensor};
 
@@ -19,8 +18,6 @@ pub(super) struct Swept<E: Element> {
     pub(super) da: Tensor<E>,
     /// ∂L/∂(W_hh h + b_hh), if it is not the same.
     pub(super) db: Option<Tensor<E>>,
-    /// The sums of dA over all rows, and those of dB if it is not the same, [G·H] each.
-    pub(super) sums: [Tensor<E>; 2],
     /// ∂L/∂(the tensors of the state before the sequence).
     pub(super) d_state: Few<Tensor<E>>,
 }
@@ -70,8 +67,6 @@ struct Rows<'a, E> {
     rows: Range<usize>,
     da: Steps<'a, E>,
     db: Steps<'a, E>,
-    /// The sums of both over the steps so far.
-    sums: [&'a mut [E]; 2],
     dh: &'a mut [E],
     dc: &'a mut [E],
 }
@@ -82,15 +77,13 @@ impl<E: Element> Piece for Rows<'_, E> {
     }
 
     fn split(self, rows: usize) -> [Self; 2] {
-        let Self { rows: Range { start, end }, da, db, sums: [sum_a, sum_b], dh, dc } = self;
+        let Self { rows: Range { start, end }, da, db, dh, dc } = self;
         let ([da, da_2], [db, db_2]) = (da.split(rows), db.split(rows));
-        let [[dh, dh_2], [dc, dc_2], [sum_a, sum_a_2], [sum_b, sum_b_2]] =
-            [dh, dc, sum_a, sum_b].map(|all| split_rows(all, rows, end - start));
+        let [[dh, dh_2], [dc, dc_2]] = [dh, dc].map(|all| split_rows(all, rows, end - start));
         let middle = start + rows;
-        let (sums, sums_2) = ([sum_a, sum_b], [sum_a_2, sum_b_2]);
         [
-            Self { rows: start..middle, da, db, sums, dh, dc },
-            Self { rows: middle..end, da: da_2, db: db_2, sums: sums_2, dh: dh_2, dc: dc_2 },
+            Self { rows: start..middle, da, db, dh, dc },
+            Self { rows: middle..end, da: da_2, db: db_2, dh: dh_2, dc: dc_2 },
         ]
     }
 }
@@ -109,12 +102,10 @@ pub(super) fn sweep<C: Fused, E: Element>(
     let width = C::GATES * units;
     let mut da = Tensor::unset(&[count, width]);
     let mut db = C::APART.then(|| Tensor::unset(&[count, width]));
-    let mut sums =
-        [width, if C::APART { width } else { 0 }].map(|n| Tensor::zeros(&[way.batch, n]));
     let mut d_state = Few::from(d_state);
     if let (Some(middle), true) = (way.middle, count * units > 0) {
         let db = db.as_mut().map(Tensor::data_mut).unwrap_or_default();
-        let found = ([da.data_mut(), db], sums.each_mut().map(Tensor::data_mut));
+        let found = [da.data_mut(), db];
         halved::<C, E>(params, w_hh, h_0, way, middle, passed, (d_hs, &mut d_state), found);
     } else if count * units > 0 {
         let sweep: Sweep<'_, C, E> = Sweep {
@@ -130,7 +121,6 @@ pub(super) fn sweep<C: Fused, E: Element>(
         let (da, db) = (da.data_mut(), db.as_mut().map(Tensor::data_mut).unwrap_or_default());
         let mut state = d_state.iter_mut().map(Tensor::data_mut);
         let (dh, dc) = (state.next().expect("h"), state.next().unwrap_or_default());
-        let [sum_a, sum_b] = sums.each_mut().map(Tensor::data_mut);
         let pieces = way.pieces(2 * count * width * units);
         enter(pieces, || {
             for block in way.blocks().rev() {
@@ -138,7 +128,6 @@ pub(super) fn sweep<C: Fused, E: Element>(
                     rows: 0..way.batch,
                     da: Steps::new(da, &block, way.batch, width),
                     db: Steps::new(db, &block, way.batch, if C::APART { width } else { 0 }),
-                    sums: [sum_a, sum_b],
                     dh,
                     dc,
                 };
@@ -146,13 +135,13 @@ pub(super) fn sweep<C: Fused, E: Element>(
             }
         });
     }
-    Swept { da, db, sums: sums.map(|sums| total(&sums)), d_state }
+    Swept { da, db, d_state }
 }
 
 impl<C: Fused, E: Element> Sweep<'_, C, E> {
     /// Some rows back through a block of steps.
     fn run(&self, block: &Range<usize>, rows: Rows<'_, E>) {
-        let Rows { rows, mut da, mut db, sums: [sum_a, sum_b], dh, dc } = rows;
+        let Rows { rows, mut da, mut db, dh, dc } = rows;
         let (way, units) = (self.way, self.units);
         for t in way.order(block.clone()).rev() {
             let k = t - block.start;
@@ -175,31 +164,9 @@ impl<C: Fused, E: Element> Sweep<'_, C, E> {
                     db,
                 },
             );
-            E::sweep(AddTo(sum_a, da));
-            E::sweep(AddTo(sum_b, db));
             self.w_hh.multiply(if C::APART { db } else { da }, dh, C::APART);
         }
     }
-}
-
-/// Adds numbers to sums.
-pub(super) struct AddTo<'a, E>(pub(super) &'a mut [E], pub(super) &'a [E]);
-
-impl<E: Element> kernel::Sweep<E> for AddTo<'_, E> {
-    #[inline(always)]
-    fn run<F: Functions<E>>(self) {
-        self.0.iter_mut().zip(self.1).for_each(|(sum, &x)| *sum += x);
-    }
-}
-
-/// The sum of the rows of a matrix.
-fn total<E: Element>(rows: &Tensor<E>) -> Tensor<E> {
-    let width = rows.shape()[1];
-    let mut total = Tensor::zeros(&[width]);
-    for row in rows.data().chunks_exact(width.max(1)) {
-        E::sweep(AddTo(total.data_mut(), row));
-    }
-    total
 }
 
 /// [`sweep`] of one row, with the units in two halves.
@@ -211,7 +178,7 @@ fn halved<C: Fused, E: Element>(
     middle: usize,
     passed: &Passed<E>,
     (d_hs, d_state): (&Tensor<E>, &mut [Tensor<E>]),
-    ([da, db], sums): ([&mut [E]; 2], [&mut [E]; 2]),
+    [da, db]: [&mut [E]; 2],
 ) {
     let units = w_hh.shape()[1];
     let all = units_of(middle, units);
@@ -246,7 +213,6 @@ fn halved<C: Fused, E: Element>(
         all: all_db,
         da,
         db,
-        sums,
     };
     let second_half = Backward::<C, E> {
         params,
@@ -264,14 +230,8 @@ fn halved<C: Fused, E: Element>(
         all: all_db_2,
         da: &mut [],
         db: &mut [],
-        sums: [&mut [], &mut []],
     };
     together([first_half, second_half], way.order(0..way.steps).rev());
-}
-
-/// dW = dᵀ X for rows d [N, M] and X [N, K] of all steps.
-pub(super) fn weight_gradient<E: Element>(d: &Tensor<E>, x: &Tensor<E>, dw: &mut Tensor<E>) {
-    add_rows(d.data(), x.data(), dw, false);
 }
 
 /// dW = dᵀ X for rows d [N, M] and one-hot rows X [N, V]: each row of d is added to a column. If there are more rows than
@@ -289,33 +249,36 @@ pub(super) fn column_gradient<E: Element>(d: &Tensor<E>, ids: &[usize], size: us
     dw
 }
 
-/// dW_hh = Σ_t db_tᵀ h_{t−1}: all steps but the first read an output of the sequence, and the first one h_0.
-pub(super) fn recurrent_gradient<E: Element>(
-    db: &Tensor<E>,
-    hs: &Tensor<E>,
-    h_0: &Tensor<E>,
+/// dW_ih = dᵀ X, where row n of d belongs to row n of X.
+pub(super) fn of_rows<'a, E: Element>(
+    x: &'a Tensor<E>,
+    dw: &'a mut Tensor<E>,
+) -> WeightGradient<'a, E> {
+    WeightGradient { x: x.data(), from: 0, dw: dw.data_mut() }
+}
+
+/// dW_hh = Σ_t dB_tᵀ h_{t−1} over all steps but the first, which read an output of the sequence.
+pub(super) fn of_states<'a, E: Element>(
+    hs: &'a Tensor<E>,
     way: Way,
-    dw: &mut Tensor<E>,
-) {
-    let (width, units) = (db.shape()[1], hs.shape()[1]);
-    let later = way.steps.saturating_sub(1) * way.batch; // rows of steps with one before them
-    let step = way.batch.min(db.shape()[0]);
-    let (db, hs) = (db.data(), hs.data());
-    let (rest, first, before) = if way.reverse {
-        (&db[..later * width], &db[later * width..], &hs[step * units..])
-    } else {
-        (&db[step * width..], &db[..step * width], &hs[..later * units])
-    };
-    add_rows(rest, before, dw, false);
-    if h_0.data().iter().any(|&h| h != E::ZERO) && step > 0 {
-        add_rows(first, h_0.data(), dw, true);
+    dw: &'a mut Tensor<E>,
+) -> WeightGradient<'a, E> {
+    let (count, units) = (hs.shape()[0], hs.shape()[1]);
+    let step = way.batch.min(count);
+    let (hs, dw) = (hs.data(), dw.data_mut());
+    match way.reverse {
+        true => WeightGradient { x: &hs[step * units..], from: 0, dw },
+        false => WeightGradient { x: &hs[..(count - step) * units], from: step, dw },
     }
 }
 
-/// dᵀ X, or the sum of it and what was there.
-fn add_rows<E: Element>(d: &[E], x: &[E], dw: &mut Tensor<E>, accumulate: bool) {
-    let (m, n) = (dw.shape()[0], dw.shape()[1]);
-    let k = d.len().checked_div(m).unwrap_or(0);
-    let factors = Factors { m, k, n, a_transposed: true, b_transposed: false };
-    E::matmul_into(factors, d, x, dw.data_mut(), accumulate);
+/// Adds dBᵀ h_0 of the first step, unless h_0 is zero.
+pub(super) fn add_first<E: Element>(db: &Tensor<E>, h_0: &Tensor<E>, way: Way, dw: &mut Tensor<E>) {
+    let (count, m, n) = (db.shape()[0], db.shape()[1], h_0.shape()[1]);
+    if count > 0 && h_0.data().iter().any(|&h| h != E::ZERO) {
+        let first = if way.reverse { count - way.batch } else { 0 };
+        let db = &db.data()[first * m..][..way.batch * m];
+        let factors = Factors { m, k: way.batch, n, a_transposed: true, b_transposed: false };
+        E::matmul_into(factors, db, h_0.data(), dw.data_mut(), true);
+    }
 }

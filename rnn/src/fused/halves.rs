@@ -13,7 +13,6 @@ use std::ops::Range;
 use autograd::tensor::Packed;
 use autograd::{Element, Tensor};
 
-use super::back::AddTo;
 use super::meet::Half;
 use super::steps::{BLOCK, Way};
 use super::{Ahead, Back, Fused};
@@ -138,8 +137,6 @@ pub(super) struct Backward<'a, C: Fused, E: Element> {
     /// dA and dB of all units and steps, where they are wanted; else empty.
     pub(super) da: &'a mut [E],
     pub(super) db: &'a mut [E],
-    /// The sums of both over the steps so far; else empty.
-    pub(super) sums: [&'a mut [E]; 2],
 }
 
 impl<C: Fused, E: Element> Half for Backward<'_, C, E> {
@@ -183,11 +180,6 @@ impl<C: Fused, E: Element> Half for Backward<'_, C, E> {
         }
         if !self.db.is_empty() {
             self.db[t * width..][..width].copy_from_slice(self.all);
-        }
-        if !self.da.is_empty() {
-            let [sum_a, sum_b] = &mut self.sums;
-            E::sweep(AddTo(sum_a, &self.da[t * width..][..width]));
-            E::sweep(AddTo(sum_b, self.all));
         }
         match C::APART {
             true => self.w_hh.add_product(self.all, self.dh),

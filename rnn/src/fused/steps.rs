@@ -86,16 +86,6 @@ impl Way {
         &all[(t * self.batch + rows.start) * width..][..rows.len() * width]
     }
 
-    /// Does both, at once if there is work enough for two threads.
-    pub(super) fn both(work: usize, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
-        if work < WORTH {
-            a();
-            b();
-        } else {
-            join(a, b);
-        }
-    }
-
     /// In how many pieces the rows of the batch are worth cutting, for this work in all.
     pub(super) fn pieces(self, work: usize) -> usize {
         let worth = threads::count().min(work / WORTH).min(self.batch / FEWEST_ROWS);
