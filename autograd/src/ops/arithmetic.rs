@@ -27,10 +27,12 @@ impl Describe for Add {
 }
 
 impl<E: Element> Op<E, 2> for Add {
+    #[inline]
     fn forward(&self, [a, b]: [&Tensor<E>; 2]) -> Result<Tensor<E>, Error> {
         a.try_add(b)
     }
 
+    #[inline]
     fn vjp(&self, [a, b]: [&Tensor<E>; 2], _y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 2] {
         [a, b].map(|x| whole(dy, x))
     }
@@ -65,10 +67,12 @@ impl Describe for Sub {
 }
 
 impl<E: Element> Op<E, 2> for Sub {
+    #[inline]
     fn forward(&self, [a, b]: [&Tensor<E>; 2]) -> Result<Tensor<E>, Error> {
         a.try_sub(b)
     }
 
+    #[inline]
     fn vjp(&self, [a, b]: [&Tensor<E>; 2], _y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 2] {
         [whole(dy, a), (-dy).sum_to(b.shape_value()).into()]
     }
@@ -93,10 +97,12 @@ impl Describe for Mul {
 }
 
 impl<E: Element> Op<E, 2> for Mul {
+    #[inline]
     fn forward(&self, [a, b]: [&Tensor<E>; 2]) -> Result<Tensor<E>, Error> {
         a.try_mul(b)
     }
 
+    #[inline]
     fn vjp(
         &self,
         [a, b]: [&Tensor<E>; 2],
@@ -127,10 +133,12 @@ impl Describe for Div {
 }
 
 impl<E: Element> Op<E, 2> for Div {
+    #[inline]
     fn forward(&self, [a, b]: [&Tensor<E>; 2]) -> Result<Tensor<E>, Error> {
         a.try_div(b)
     }
 
+    #[inline]
     fn vjp(&self, [a, b]: [&Tensor<E>; 2], y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 2] {
         let da = dy.zip(b, |dy, b| E::pull_back(dy, E::ONE / b));
         let db = dy.zip(&y.zip(b, |y, b| -y / b), E::pull_back);
@@ -158,10 +166,12 @@ impl Describe for Neg {
 }
 
 impl<E: Element> Op<E, 1> for Neg {
+    #[inline]
     fn forward(&self, [x]: [&Tensor<E>; 1]) -> Result<Tensor<E>, Error> {
         Ok(-x)
     }
 
+    #[inline]
     fn vjp(&self, [_x]: [&Tensor<E>; 1], _y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 1] {
         [(-dy).into()]
     }
@@ -193,11 +203,13 @@ impl Describe for Affine {
 }
 
 impl<E: Element> Op<E, 1> for Affine {
+    #[inline]
     fn forward(&self, [x]: [&Tensor<E>; 1]) -> Result<Tensor<E>, Error> {
         let (scale, shift) = (E::from_f64(self.scale), E::from_f64(self.shift));
         Ok(x.map(|x| scale * x + shift))
     }
 
+    #[inline]
     fn vjp(&self, [_x]: [&Tensor<E>; 1], _y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 1] {
         [(dy * self.scale).into()]
     }

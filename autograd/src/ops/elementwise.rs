@@ -30,10 +30,12 @@ impl Describe for Exp {
 }
 
 impl<E: Element> Op<E, 1> for Exp {
+    #[inline]
     fn forward(&self, [x]: [&Tensor<E>; 1]) -> Result<Tensor<E>, Error> {
         Ok(x.exp())
     }
 
+    #[inline]
     fn vjp(&self, [_x]: [&Tensor<E>; 1], y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 1] {
         [dy.zip(y, E::pull_back).into()]
     }
@@ -61,10 +63,12 @@ impl Describe for Ln {
 }
 
 impl<E: Element> Op<E, 1> for Ln {
+    #[inline]
     fn forward(&self, [x]: [&Tensor<E>; 1]) -> Result<Tensor<E>, Error> {
         Ok(x.map(E::ln))
     }
 
+    #[inline]
     fn vjp(&self, [x]: [&Tensor<E>; 1], _y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 1] {
         [dy.zip(x, |dy, x| E::pull_back(dy, E::ONE / x)).into()]
     }
@@ -92,10 +96,12 @@ impl Describe for Sqrt {
 }
 
 impl<E: Element> Op<E, 1> for Sqrt {
+    #[inline]
     fn forward(&self, [x]: [&Tensor<E>; 1]) -> Result<Tensor<E>, Error> {
         Ok(x.map(E::sqrt))
     }
 
+    #[inline]
     fn vjp(&self, [_x]: [&Tensor<E>; 1], y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 1] {
         let half = E::from_f64(0.5);
         [dy.zip(y, |dy, y| E::pull_back(dy, half / y)).into()]
@@ -134,10 +140,12 @@ impl Describe for Powf {
 }
 
 impl<E: Element> Op<E, 1> for Powf {
+    #[inline]
     fn forward(&self, [x]: [&Tensor<E>; 1]) -> Result<Tensor<E>, Error> {
         Ok(x.map(|x| x.powf(self.exponent)))
     }
 
+    #[inline]
     fn vjp(&self, [x]: [&Tensor<E>; 1], _y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 1] {
         let p = self.exponent;
         if p == 0.0 {
@@ -170,10 +178,12 @@ impl Describe for Tanh {
 }
 
 impl<E: Element> Op<E, 1> for Tanh {
+    #[inline]
     fn forward(&self, [x]: [&Tensor<E>; 1]) -> Result<Tensor<E>, Error> {
         Ok(x.tanh())
     }
 
+    #[inline]
     fn vjp(&self, [_x]: [&Tensor<E>; 1], y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 1] {
         [dy.zip(y, |dy, y| E::pull_back(dy, E::ONE - y * y)).into()]
     }
@@ -201,10 +211,12 @@ impl Describe for Sigmoid {
 }
 
 impl<E: Element> Op<E, 1> for Sigmoid {
+    #[inline]
     fn forward(&self, [x]: [&Tensor<E>; 1]) -> Result<Tensor<E>, Error> {
         Ok(x.sigmoid())
     }
 
+    #[inline]
     fn vjp(&self, [_x]: [&Tensor<E>; 1], y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 1] {
         [dy.zip(y, |dy, y| E::pull_back(dy, y * (E::ONE - y))).into()]
     }
@@ -232,10 +244,12 @@ impl Describe for Relu {
 }
 
 impl<E: Element> Op<E, 1> for Relu {
+    #[inline]
     fn forward(&self, [x]: [&Tensor<E>; 1]) -> Result<Tensor<E>, Error> {
         Ok(x.map(|x| if x.value() <= 0.0 { E::ZERO } else { x }))
     }
 
+    #[inline]
     fn vjp(&self, [x]: [&Tensor<E>; 1], _y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 1] {
         [dy.zip(x, |dy, x| if x.value() > 0.0 { dy } else { E::ZERO }).into()]
     }
@@ -263,10 +277,12 @@ impl Describe for Log1p {
 }
 
 impl<E: Element> Op<E, 1> for Log1p {
+    #[inline]
     fn forward(&self, [x]: [&Tensor<E>; 1]) -> Result<Tensor<E>, Error> {
         Ok(x.map(E::ln_1p))
     }
 
+    #[inline]
     fn vjp(&self, [x]: [&Tensor<E>; 1], _y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 1] {
         [dy.zip(x, |dy, x| E::pull_back(dy, E::ONE / (E::ONE + x))).into()]
     }
@@ -294,10 +310,12 @@ impl Describe for Recip {
 }
 
 impl<E: Element> Op<E, 1> for Recip {
+    #[inline]
     fn forward(&self, [x]: [&Tensor<E>; 1]) -> Result<Tensor<E>, Error> {
         Ok(x.map(|x| E::ONE / x))
     }
 
+    #[inline]
     fn vjp(&self, [_x]: [&Tensor<E>; 1], y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 1] {
         [dy.zip(y, |dy, y| E::pull_back(dy, -y * y)).into()]
     }
@@ -325,6 +343,7 @@ impl Describe for Abs {
 }
 
 impl<E: Element> Op<E, 1> for Abs {
+    #[inline]
     fn forward(&self, [x]: [&Tensor<E>; 1]) -> Result<Tensor<E>, Error> {
         let size = |x: E| match sign(x) {
             0 => E::from_f64(x.value().abs()),
@@ -334,6 +353,7 @@ impl<E: Element> Op<E, 1> for Abs {
         Ok(x.map(size))
     }
 
+    #[inline]
     fn vjp(&self, [x]: [&Tensor<E>; 1], _y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 1] {
         let pull = |dy: E, x: E| match sign(x) {
             0 => E::ZERO,
@@ -382,6 +402,7 @@ impl Describe for Clamp {
 }
 
 impl<E: Element> Op<E, 1> for Clamp {
+    #[inline]
     fn forward(&self, [x]: [&Tensor<E>; 1]) -> Result<Tensor<E>, Error> {
         let inside = self.bounds::<E>()?;
         let clamp = |x: E| match x.value() {
@@ -392,6 +413,7 @@ impl<E: Element> Op<E, 1> for Clamp {
         Ok(x.map(clamp))
     }
 
+    #[inline]
     fn vjp(&self, [x]: [&Tensor<E>; 1], _y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 1] {
         let inside = self.bounds::<E>().unwrap_or(f64::NAN..=f64::NAN);
         [dy.zip(x, |dy, x| if inside.contains(&x.value()) { dy } else { E::ZERO }).into()]
@@ -435,10 +457,12 @@ impl Describe for Sin {
 }
 
 impl<E: Element> Op<E, 1> for Sin {
+    #[inline]
     fn forward(&self, [x]: [&Tensor<E>; 1]) -> Result<Tensor<E>, Error> {
         Ok(x.map(E::sin))
     }
 
+    #[inline]
     fn vjp(&self, [x]: [&Tensor<E>; 1], _y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 1] {
         [dy.zip(x, |dy, x| E::pull_back(dy, x.cos())).into()]
     }
@@ -466,10 +490,12 @@ impl Describe for Cos {
 }
 
 impl<E: Element> Op<E, 1> for Cos {
+    #[inline]
     fn forward(&self, [x]: [&Tensor<E>; 1]) -> Result<Tensor<E>, Error> {
         Ok(x.map(E::cos))
     }
 
+    #[inline]
     fn vjp(&self, [x]: [&Tensor<E>; 1], _y: &Tensor<E>, dy: &Tensor<E>) -> [Contribution<E>; 1] {
         [dy.zip(x, |dy, x| E::pull_back(dy, -x.sin())).into()]
     }

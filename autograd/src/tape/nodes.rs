@@ -98,6 +98,6 @@ impl<E: Element> Nodes<E> {
         self.values.clear();
         self.origins.clear();
         self.inputs.clear();
-        self.spare.replace(self.ops.drain(..).rev().flatten());
+        self.spare.replace(self.ops.drain(..).rev());
     }
 }

@@ -108,10 +108,13 @@ impl<E: Element> Spare<E> {
     }
 
     /// Keeps the memory of these ops, the last one of the tape first, in the place of what was kept before.
-    pub(super) fn replace(&mut self, ops: impl Iterator<Item = Box<dyn Recorded<E>>>) {
+    #[inline]
+    pub(super) fn replace(&mut self, ops: impl Iterator<Item = Option<Box<dyn Recorded<E>>>>) {
         self.0.clear();
-        for mut op in ops {
-            if size_of_val(&*op) > 0 {
+        for op in ops {
+            if let Some(mut op) = op
+                && size_of_val(&*op) > 0
+            {
                 op.empty();
                 self.0.push(op);
             }
