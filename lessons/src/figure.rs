@@ -48,11 +48,11 @@ impl Drawing {
     }
 
     /// A rectangle without a border, by its top left corner and its size; opacity 0 cannot be seen, 1 hides
-    /// what is below.
+    /// what is below. It is drawn in whole pixels, so that no line is seen where two meet.
     pub fn rect(&mut self, [x, y]: [f64; 2], [w, h]: [f64; 2], colour: RGBColor, opacity: f64) {
         let fill = hex(colour);
         self.push(format_args!(
-            r#"<rect x="{x:.1}" y="{y:.1}" width="{w:.1}" height="{h:.1}" fill="{fill}" fill-opacity="{opacity}"/>"#
+            r#"<rect x="{x:.1}" y="{y:.1}" width="{w:.1}" height="{h:.1}" fill="{fill}" fill-opacity="{opacity}" shape-rendering="crispEdges"/>"#
         ));
     }
 
