@@ -203,6 +203,7 @@ impl LineChart {
             .max_light_lines(0)
             .bold_line_style(GRID.stroke_width(SCALE))
             .axis_style(INK.stroke_width(SCALE))
+            .set_tick_mark_size(LabelAreaPosition::Bottom, X_TICK)
             .label_style(font(TEXT, INK))
             .x_desc(&self.x_label)
             .y_desc(&self.y_label)
@@ -242,6 +243,9 @@ impl LineChart {
 
 /// The distance between the parts of a chart, in drawn pixels.
 const MARGIN: i32 = 12 * SCALE as i32;
+/// The length of the marks below the horizontal axis. Plotters puts the numbers twice as far below it: there they are
+/// clear of the lowest number of the vertical axis, of which half hangs into the corner.
+const X_TICK: u32 = TEXT / 3;
 
 fn drawn() -> (u32, u32) {
     (SIZE.0 * SCALE, SIZE.1 * SCALE)
