@@ -175,6 +175,27 @@ fn nothing_scrolls_sideways_on_a_telephone() {
 }
 
 #[test]
+fn a_box_that_goes_on_behind_the_edge_fades_there_and_shows_its_ring_whole() {
+    from_files_and_server(TELEPHONE, |browser, address| {
+        browser.goto(&format!("{address}08_toy.html"));
+        let fades = browser.run(
+            "return [...document.querySelectorAll('main [data-more]')].map(box => {
+                 const style = getComputedStyle(box);
+                 const seen = () => `${style.outlineStyle} ${style.maskImage !== 'none'}`;
+                 const before = seen();
+                 box.focus();
+                 return `${box.localName}: ${before}, ${seen()}`;
+             })",
+        );
+        let found = fades.as_array().cloned().unwrap_or_default();
+        for kind in ["code", "math"] {
+            let expected = format!("{kind}: none true, solid false");
+            assert!(found.contains(&Value::from(expected)), "{kind}: {fades}");
+        }
+    });
+}
+
+#[test]
 fn the_real_book_fits_a_telephone_and_complains_of_nothing() {
     let Some(browser) = Browser::open(TELEPHONE) else { return };
     for page in real_pages() {
