@@ -253,6 +253,68 @@ fn a_served_page_is_loaded_again_after_a_change_and_shows_mistakes_till_then() {
     });
 }
 
+/// What axe does not look at: marks of a search, the search field, and signs without words. Each has a least contrast
+/// to its ground: 4.5 for text, 3 for a sign.
+const FAINT: &str = "
+    const paint = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+    const seen = (colour, filter) => {
+        paint.clearRect(0, 0, 1, 1);
+        paint.filter = filter;
+        paint.fillStyle = colour;
+        paint.fillRect(0, 0, 1, 1);
+        return [...paint.getImageData(0, 0, 1, 1).data].map(part => part / 255);
+    };
+    const light = part => (part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+    const luminance = ([r, g, b]) => 0.2126 * light(r) + 0.7152 * light(g) + 0.0722 * light(b);
+    const contrast = (colour, ground, opacity = 1, filter = 'none') => {
+        const [below, above] = [seen(ground, 'none'), seen(colour, filter)];
+        const mixed = above.map((part, i) => opacity * part + (1 - opacity) * below[i]);
+        const [low, high] = [mixed, below].map(luminance).sort((a, b) => a - b);
+        return (high + 0.05) / (low + 0.05);
+    };
+    const ground = element => {
+        const { backgroundColor } = getComputedStyle(element);
+        return backgroundColor === 'rgba(0, 0, 0, 0)' ? ground(element.parentElement) : backgroundColor;
+    };
+    const found = [];
+    const check = (name, least, value) => { if (value < least) found.push(`${name}: ${value.toFixed(2)}`); };
+    const find = css => document.querySelector(css);
+
+    const still = document.createElement('style');
+    still.textContent = '*, ::before { transition: none !important; }';
+    document.head.append(still);
+    const themes = ['light', 'rust', 'coal', 'navy', 'ayu'];
+    for (const theme of themes) {
+        document.documentElement.classList.remove(...themes);
+        document.documentElement.classList.add(theme);
+        const mark = find('main mark');
+        check(`${theme}, a mark`, 4.5, contrast(getComputedStyle(mark).color, ground(mark)));
+        const field = find('#mdbook-searchbar');
+        const hint = getComputedStyle(field, '::placeholder');
+        check(`${theme}, the hint`, 4.5, contrast(hint.color, ground(field), hint.opacity));
+        // The browser draws the cross, light in a dark scheme.
+        const cross = getComputedStyle(field).colorScheme === 'dark' ? 'white' : 'black';
+        check(`${theme}, the cross`, 4.5, contrast(cross, ground(field)));
+        const { filter } = getComputedStyle(find('.clip-button'), '::before');
+        check(`${theme}, copy`, 3, contrast('black', ground(find('.clip-button')), 1, filter));
+        const own = name => getComputedStyle(document.documentElement).getPropertyValue(name);
+        check(`${theme}, copy below the pointer`, 3,
+            contrast('black', own('--theme-hover'), 1, own('--copy-button-filter-hover')));
+        for (const css of ['.menu-bar .icon-button', '.mobile-nav-chapters', '.sidebar-resize-indicator']) {
+            check(`${theme}, ${css}`, 3, contrast(getComputedStyle(find(css)).color, ground(find(css))));
+        }
+    }
+    return found.join('\\n');";
+
+#[test]
+fn marks_and_signs_stand_out_in_every_theme() {
+    from_files_and_server(WIDE, |browser, address| {
+        browser.goto(&format!("{address}08_toy.html?highlight=cosine"));
+        browser.until("return document.querySelector('main mark')");
+        assert_eq!(browser.run(FAINT), "");
+    });
+}
+
 /// axe-core where it was installed: `npm install --prefix target/axe axe-core`, or `$AXE_CORE`.
 fn axe() -> Option<String> {
     let root = Folders::of_this_workspace().root;
