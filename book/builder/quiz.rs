@@ -145,7 +145,7 @@ pub(crate) fn quiz(site: &Site, source: &Source, id: &str) -> Result<String, Str
     };
     out += &format!(
         "</div><details class=\"answer\"><summary>Answer</summary>\
-         <div><p><strong>{right}</strong></p>{}</div></details></form>",
+         <p><strong>{right}</strong></p>{}</details></form>",
         html(&explanation)
     );
     Ok(one_line(&out))
