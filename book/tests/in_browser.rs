@@ -207,11 +207,11 @@ fn the_real_book_fits_a_telephone_and_complains_of_nothing() {
     }
 }
 
-/// The texts of figures that are too small to read.
+/// The texts of figures and the signs of formulas that are too small to read.
 const SMALL_LETTERS: &str = "
-    const pixels = e => parseFloat(getComputedStyle(e).fontSize) * e.ownerSVGElement.getScreenCTM().a;
-    return [...document.querySelectorAll('.plot:not(.widget) text')]
-        .filter(e => e.textContent && pixels(e) < 9).map(e => `${e.textContent}: ${pixels(e)}`).join(', ');";
+    const pixels = e => parseFloat(getComputedStyle(e).fontSize) * (e.ownerSVGElement?.getScreenCTM().a ?? 1);
+    return [...document.querySelectorAll('.plot:not(.widget) text, math :is(mi, mn, mo, mtext)')]
+        .filter(e => e.textContent && pixels(e) < 8.99).map(e => `${e.textContent}: ${pixels(e)}`).join(', ');";
 
 #[test]
 fn a_figure_and_its_text_can_be_read_on_a_telephone() {
