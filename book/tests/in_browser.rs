@@ -203,6 +203,7 @@ fn the_real_book_fits_a_telephone_and_complains_of_nothing() {
         browser.run("document.querySelectorAll('details').forEach(d => d.open = true)");
         assert_eq!(browser.run(TOO_WIDE), "", "{page}");
         assert_eq!(browser.run(SMALL_LETTERS), "", "{page}");
+        assert_eq!(browser.run(OVERLAPPING_TEXTS), "", "{page}");
         assert_eq!(browser.complaints(), [] as [&str; 0], "{page}");
     }
 }
@@ -212,6 +213,24 @@ const SMALL_LETTERS: &str = "
     const pixels = e => parseFloat(getComputedStyle(e).fontSize) * (e.ownerSVGElement?.getScreenCTM().a ?? 1);
     return [...document.querySelectorAll('.plot:not(.widget) text, math :is(mi, mn, mo, mtext)')]
         .filter(e => e.textContent && pixels(e) < 8.99).map(e => `${e.textContent}: ${pixels(e)}`).join(', ');";
+
+/// The texts of figures that lie on one another by more than a quarter of their size, both ways. Lines of a text may
+/// touch.
+const OVERLAPPING_TEXTS: &str = "
+    const found = [];
+    for (const figure of document.querySelectorAll('.plot svg')) {
+        const texts = [...figure.querySelectorAll('text')].filter(text => text.getClientRects().length > 0);
+        const boxes = texts.map(text => text.getBoundingClientRect());
+        const least = texts.map(text => parseFloat(getComputedStyle(text).fontSize) * figure.getScreenCTM().a / 4);
+        boxes.forEach((a, i) => boxes.slice(0, i).forEach((b, j) => {
+            const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+            const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+            if (Math.min(across, down) > Math.min(least[i], least[j])) {
+                found.push(`${texts[j].textContent.trim()} and ${texts[i].textContent.trim()}`);
+            }
+        }));
+    }
+    return found.join(', ');";
 
 #[test]
 fn a_figure_and_its_text_can_be_read_on_a_telephone() {
