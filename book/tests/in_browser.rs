@@ -242,6 +242,25 @@ fn a_figure_and_its_text_can_be_read_on_a_telephone() {
 }
 
 #[test]
+fn a_long_name_has_joints_and_an_expression_has_none() {
+    from_files_and_server(TELEPHONE, |browser, address| {
+        browser.goto(&format!("{address}08_toy.html"));
+        for (code, expected) in [
+            ("tanh_has_this_derivative", "tanh_|has_|this_|derivative"),
+            ("lessons/src/bin/08_toy.rs", "lessons/|src/|bin/|08_|toy.rs"),
+            ("gradient.data_mut()[step]", "gradient.data_mut()[step]"),
+        ] {
+            let parts = browser.run(&format!(
+                "const is = code => code.textContent === '{code}'; \
+                 const code = [...document.querySelectorAll('main :not(pre) > code')].find(is); \
+                 return code.innerHTML.replaceAll('<wbr>', '|')"
+            ));
+            assert_eq!(parts, expected);
+        }
+    });
+}
+
+#[test]
 fn a_table_of_sentences_is_a_list_on_a_telephone() {
     let second_cells = "return [...document.querySelectorAll('main td:nth-child(2)')]\
                         .map(e => `${getComputedStyle(e).display} ${e.dataset.column}`).join(', ')";

@@ -85,8 +85,8 @@
   window.addEventListener("resize", reach);
   window.addEventListener("load", reach);
 
-  // 4. Where a line may end. A long name or path breaks behind `/`, `_` and `::` before it breaks within a word; a short
-  // name, an option and a number such as 2e-9 stay whole.
+  // 4. Where a line may end. A long name or path breaks behind `/`, `_` and `::` before it breaks within a word; the
+  // names in an expression, a short name, an option and a number such as 2e-9 stay whole.
   const whole = text => {
     const span = document.createElement("span");
     span.className = "unbroken";
@@ -96,11 +96,15 @@
   // The text's odd parts, those that the pattern's group found, stay whole.
   const keep = (text, pattern) => text.split(pattern).map((part, i) => (i % 2 === 1 ? whole(part) : part));
 
+  const isName = /^[\w:]+$|^[\w.:-]*\/[\w.:/-]*$/;
   for (const code of document.querySelectorAll("main :not(pre) > code")) {
-    code.classList.toggle("unbroken", code.textContent.length <= 12);
-    if (code.textContent.length < 16 || code.childElementCount > 0) continue;
-    const parts = code.textContent.split(/(?<=[/_]|::)/).map(part => keep(part, /(?<!\S)(--[\w-]+|\S=)(?!\S)/));
-    code.replaceChildren(...parts.flatMap((part, i) => (i === 0 ? part : [document.createElement("wbr"), ...part])));
+    const text = code.textContent;
+    code.classList.toggle("unbroken", text.length <= 12);
+    if (text.length < 16 || code.childElementCount > 0) continue;
+    const parts = isName.test(text)
+      ? text.split(/(?<=[/_]|::)/).flatMap((part, i) => (i === 0 ? part : [document.createElement("wbr"), part]))
+      : keep(text, /(?<!\S)(--[\w-]+|\S=)(?!\S)/);
+    code.replaceChildren(...parts);
   }
 
   const texts = document.createTreeWalker(document.querySelector("main") ?? document.body, NodeFilter.SHOW_TEXT);
