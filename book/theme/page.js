@@ -116,7 +116,9 @@
   for (const text of numbers) text.replaceWith(...keep(text.data, /([\d.]+e-\d+)/));
 
   // 5. Tables of sentences, that is of three columns or more, two of them long. They do not fit a telephone: book.css puts
-  // a row's cells below one another there, and before each the name of its column.
+  // a row's cells below one another there, and before each the name of its column. What is no longer laid out as a table
+  // may lose its roles, so they are written down.
+  const roles = { thead: "rowgroup", tbody: "rowgroup", tr: "row", th: "columnheader", td: "cell" };
   for (const table of document.querySelectorAll("main table")) {
     const names = [...table.querySelectorAll("thead th")].map(head => head.textContent);
     const cells = [...table.querySelectorAll("tbody td")];
@@ -124,6 +126,10 @@
     long.delete(false);
     if (names.length < 3 || long.size < 2) continue;
     table.classList.add("sentences");
+    table.setAttribute("role", "table");
+    for (const [name, role] of Object.entries(roles)) {
+      for (const part of table.querySelectorAll(name)) part.setAttribute("role", role);
+    }
     cells.forEach((cell, i) => { cell.dataset.column = names[i % names.length]; });
   }
 })();
