@@ -212,7 +212,7 @@ fn the_real_book_fits_a_telephone_and_complains_of_nothing() {
 const SMALL_LETTERS: &str = "
     const pixels = e => parseFloat(getComputedStyle(e).fontSize) * (e.ownerSVGElement?.getScreenCTM().a ?? 1);
     return [...document.querySelectorAll('.plot:not(.widget) text, math :is(mi, mn, mo, mtext)')]
-        .filter(e => e.textContent && pixels(e) < 8.99).map(e => `${e.textContent}: ${pixels(e)}`).join(', ');";
+        .filter(e => e.textContent && pixels(e) < 9 - 1e-6).map(e => `${e.textContent}: ${pixels(e)}`).join(', ');";
 
 /// The texts of figures that lie on one another by more than a quarter of their size, both ways. Lines of a text may
 /// touch.
