@@ -127,7 +127,7 @@ pub trait Element:
     /// The gradients of weights W_j and of a bias b in y = Σ_j x_j W_jᵀ + b, from d = ∂L/∂y of some rows, [N, m]:
     ///
     /// ```text
-    /// dW_j = dᵀ X_j            d_bias += Σ d over the rows, unless it is empty
+    /// dW_j = dᵀ X_j            d_bias = Σ d over the rows, unless it is empty
     /// ```
     ///
     /// X_j may have fewer rows than d: see [`WeightGradient`].
@@ -137,7 +137,7 @@ pub trait Element:
     /// use autograd::product::WeightGradient;
     ///
     /// let d = [1.0, 2.0, 3.0, 4.0]; // two rows of two
-    /// let (mut dw, mut d_bias) = ([0.0; 2], [0.0; 2]);
+    /// let (mut dw, mut d_bias) = ([0.0; 2], [0.0; 2]); // written, whatever they hold
     /// let of_w = WeightGradient { x: &[10.0, 100.0], from: 0, dw: &mut dw }; // two rows of one
     /// f64::weight_gradients(&d, 2, Few::from_iter([of_w]), &mut d_bias);
     /// assert_eq!((dw, d_bias), ([310.0, 420.0], [4.0, 6.0]));
@@ -152,8 +152,10 @@ pub trait Element:
         of: Few<WeightGradient<'_, Self>>,
         d_bias: &mut [Self],
     ) {
+        product::rows_of(d, m, d_bias);
         of.into_iter().for_each(|of| of.alone(d, m, Self::matmul_into));
         if !d_bias.is_empty() {
+            d_bias.fill(Self::ZERO);
             for d in d.chunks_exact(m) {
                 d_bias.iter_mut().zip(d).for_each(|(sum, &d)| *sum += d);
             }

@@ -330,7 +330,7 @@
 //! drawn at random takes the generator as an argument, and a seeded one repeats itself.
 //!
 //! Large matrix products run on all cores, or on the threads of the `rayon` pool that calls them; how the work is
-//! cut does not depend on their number, and so the bytes do not either. Without the feature `threads`, which is on by
+//! cut changes no number, and so the bytes do not depend on how many there are. Without the feature `threads`, which is on by
 //! default, all runs on the caller's thread.
 //!
 //! ```

@@ -5,7 +5,8 @@
 //! one column times a row         plain loops
 //! little work, B near            both as they are stored, by `kernel/direct.rs`
 //! small, or few columns of B     the `matrixmultiply` crate
-//! others                         B in panels, `product/in_panels.rs`
+//! others                         B in panels, by `product/in_panels.rs`
+//! ```
 //!
 //! matrixmultiply takes raw pointers: the lengths that make them valid are asserted here, at the one call.
 //! Products of [`Dual`](crate::Dual) and [`Complex`](crate::Complex) numbers split into products of their components.
@@ -174,7 +175,8 @@ macro_rules! real_product {
             of: Few<WeightGradient<'_, $type>>,
             d_bias: &mut [$type],
         ) {
-            let k = d.len().checked_div(m).unwrap_or(0);
+            let k = rows_of(d, m, d_bias);
+            d_bias.fill(0.0);
             let left = Left { a: d, m, k, transposed: true };
             if !of.iter().all(|of| of.factors(k, m).is_large()) {
                 of.into_iter().for_each(|of| of.alone(d, m, $name));
@@ -191,6 +193,14 @@ macro_rules! real_product {
             $in_panels(left, &rights, cs, d_bias);
         }
     };
+}
+
+/// How many rows d [rows, m] has; `d_bias` must be as long as one of them, or empty.
+pub(crate) fn rows_of<E>(d: &[E], m: usize, d_bias: &[E]) -> usize {
+    let rows = d.len().checked_div(m).unwrap_or(0);
+    assert_eq!(d.len(), rows * m, "{} numbers are not whole rows of {m}", d.len());
+    assert!(d_bias.is_empty() || d_bias.len() == m, "{} sums of {m} columns", d_bias.len());
+    rows
 }
 
 /// Rows that were multiplied with weights, y = x Wᵀ, and where the gradient of the weights goes: see
@@ -243,10 +253,9 @@ real_product!(f64_product, f64_gradients, f64, in_panels::doubles, matrixmultipl
 
 #[cfg(test)]
 mod tests {
-    use super::in_panels::rows_of_a_piece;
+    use super::in_panels::{DEPTH, rows_of_a_piece};
     use super::*;
     use crate::Element;
-    use crate::kernel::columns::DEPTH;
 
     /// The definition, three loops.
     fn naive(f: Factors, a: &[f64], b: &[f64]) -> Vec<f64> {
@@ -319,7 +328,7 @@ mod tests {
             let xs: Vec<Vec<f64>> =
                 of.iter().map(|[n, _, k]| (0..k * n).map(|i| (i as f64).cos()).collect()).collect();
             let mut dws: Vec<_> = of.iter().map(|[n, ..]| vec![f64::NAN; m * n]).collect();
-            let mut d_bias = vec![1.0; m];
+            let mut d_bias = vec![f64::NAN; m];
             let gradients = of.iter().zip(&xs).zip(&mut dws);
             let gradients =
                 gradients.map(|((&[_, from, _], x), dw)| WeightGradient { x, from, dw }).collect();
@@ -333,7 +342,7 @@ mod tests {
                 }
             }
             for (j, got) in d_bias.iter().enumerate() {
-                let want: f64 = 1.0 + (0..rows).map(|i| d[i * m + j]).sum::<f64>();
+                let want: f64 = (0..rows).map(|i| d[i * m + j]).sum();
                 assert!((got - want).abs() <= allowed, "sums of [{rows}, {m}]: {got} for {want}");
             }
         }

@@ -1,7 +1,8 @@
 //! Large work on several threads, by the `rayon` crate.
 //!
-//! Work is cut into pieces whose size depends on the work alone, and each piece is done by one thread from
-//! its beginning to its end. So the same bytes come out for any number of threads, and without any.
+//! Each piece of work is done by one thread from its beginning to its end, and its size depends on the work alone; or
+//! its numbers are the same however the work is cut, as the rows of a product are. So the same bytes come out for any
+//! number of threads, and without any.
 //!
 //! Rayon's current pool decides how many threads there are: all cores, unless the program built its own. Without
 //! the feature `threads` the pieces are done one after the other, and rayon is not compiled.

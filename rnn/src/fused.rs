@@ -205,14 +205,17 @@ impl<C: Fused, E: Element> OpMany<E> for Sequence<C, E> {
         let Swept { da, db, d_state } = swept;
         let width = w_hh.shape()[0];
         // The parameters are the first inputs, and the weights the first of them.
-        let [mut dw_ih, mut dw_hh] = [(needs[0], w_ih), (needs[1], w_hh)]
-            .map(|(needed, w)| needed.then(|| Tensor::unset(w.shape())));
+        let mut dw_ih = needs[0].then(|| match &xs {
+            Inputs::OneHot { ids } => back::column_gradient(&da, ids, w_ih.shape()[1]),
+            _ => Tensor::unset(w_ih.shape()),
+        });
+        let mut dw_hh = needs[1].then(|| Tensor::unset(w_hh.shape()));
         let biased = [b_ih, b_hh].map(|b| b.is_some());
         let [mut sum_a, mut sum_b] = match C::APART {
             true => biased,
             false => [biased[0] || biased[1], false],
         }
-        .map(|wanted| Tensor::zeros(&[if wanted { width } else { 0 }]));
+        .map(|wanted| Tensor::unset(&[if wanted { width } else { 0 }]));
         let (mut of_a, mut of_b) = (Few::new(), Few::new());
         if let (Inputs::Rows(x), Some(dw)) = (&xs, &mut dw_ih) {
             of_a.push(back::of_rows(x, dw));
@@ -234,10 +237,7 @@ impl<C: Fused, E: Element> OpMany<E> for Sequence<C, E> {
             back::add_first(db.as_ref().unwrap_or(&da), &h_0, way, dw_hh);
         }
         let d = match xs {
-            Inputs::OneHot { ids } => {
-                dw_ih = needs[0].then(|| back::column_gradient(&da, &ids, w_ih.shape()[1]));
-                None
-            }
+            Inputs::OneHot { .. } => None,
             Inputs::Table { table, ids } => {
                 let mut d = Tensor::zeros(&[table.shape()[0], width]);
                 d.add_rows(&ids, &da);

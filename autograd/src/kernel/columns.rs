@@ -6,9 +6,6 @@
 use super::Kernel;
 use super::panels::Real;
 
-/// The rows of a block.
-pub(crate) const DEPTH: usize = 256;
-
 /// How many columns are copied at once: 4 registers of AVX-512 full of `f32`, or one where fewer columns are left.
 const MANY: usize = 64;
 const FEW: usize = 16;
@@ -64,7 +61,7 @@ mod tests {
     macro_rules! check {
         ($float:ident) => {
             for (rows, width) in
-                [0, 1, 5, DEPTH].iter().flat_map(|&rows| [0, 1, 17, 100].map(|n| (rows, n)))
+                [0, 1, 5, 256].iter().flat_map(|&rows| [0, 1, 17, 100].map(|n| (rows, n)))
             {
                 let stride = width + 3; // numbers of other columns, which must not come along
                 let from: Vec<$float> =

@@ -21,12 +21,14 @@ use std::thread::LocalKey;
 use smallvec::SmallVec;
 
 use crate::few::Few;
-use crate::kernel::columns::{Columns, DEPTH};
+use crate::kernel::columns::Columns;
 use crate::kernel::packing::Pack;
 use crate::kernel::panels::{F32, F64, Product, Real};
 use crate::kernel::{self, Kernel};
 use crate::threads::{self, MANY, PIECE, for_each_piece};
 
+/// How much of K is summed at a time.
+pub(super) const DEPTH: usize = 256;
 /// The rows of C in a block, and the fewest in a piece for a thread.
 const ROWS: usize = 288;
 const FEWEST_ROWS: usize = 48;
